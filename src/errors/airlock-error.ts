@@ -1,0 +1,79 @@
+import { randomBytes } from 'node:crypto'
+import { CODES, type ErrorCode, type ExitCode } from './codes.js'
+
+/** The step of a run in which an error was caught. */
+export type Phase =
+  | 'config'
+  | 'plan'
+  | 'connect'
+  | 'extract'
+  | 'mask'
+  | 'write'
+  | 'verify'
+  | 'discover'
+  | 'query'
+  | 'close'
+  | 'audit'
+  | 'remote'
+  | 'run'
+
+export interface AirlockErrorOptions {
+  readonly phase?: Phase
+  /** SQLSTATE or errno name from the allow-list, e.g. `23505` or `ECONNREFUSED`. */
+  readonly origin?: string
+  /** Fills the `{name}` places of the message: names from the user's own configuration or closed vocabularies,
+   * never data, hosts, SQL or text of another error. */
+  readonly params?: Readonly<Record<string, string | number>>
+  /** Reuse the ref under which a debug record was written. */
+  readonly ref?: string
+}
+
+/** The one error class of Airlock. Every field is safe to print: message and hint come from the table in `codes.ts`.
+ * It never has a `cause`: the underlying error is written, masked, to the debug sink under the same `ref`. */
+export class AirlockError extends Error {
+  readonly code: ErrorCode
+  readonly hint: string
+  readonly exitCode: ExitCode
+  readonly retryable: boolean
+  readonly phase: Phase | undefined
+  readonly origin: string | undefined
+  readonly ref: string
+
+  constructor(code: ErrorCode, options: AirlockErrorOptions = {}) {
+    const spec = CODES[code]
+    super(fill(spec.message, options.params ?? {}))
+    this.name = 'AirlockError'
+    this.code = code
+    this.hint = spec.hint
+    this.exitCode = spec.exitCode
+    this.retryable = spec.retryable
+    this.phase = options.phase
+    this.origin = options.origin
+    this.ref = options.ref ?? newRef()
+  }
+
+  /** The shape that `--json`, reports and MCP replies carry. */
+  toJSON(): Record<string, string | number | boolean> {
+    return {
+      code: this.code,
+      message: this.message,
+      hint: this.hint,
+      exit_code: this.exitCode,
+      retryable: this.retryable,
+      ...(this.phase === undefined ? {} : { phase: this.phase }),
+      ...(this.origin === undefined ? {} : { origin: this.origin }),
+      ref: this.ref,
+    }
+  }
+}
+
+/** A short random id that links an error, its debug record and its lines in audit and telemetry. */
+export function newRef(): string {
+  return randomBytes(6).toString('hex')
+}
+
+function fill(template: string, params: Readonly<Record<string, string | number>>): string {
+  return template.replace(/\{(\w+)\}/g, (_, name: string) =>
+    String(params[name] ?? (name === 'suggestion' ? '' : name)),
+  )
+}

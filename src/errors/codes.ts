@@ -1,0 +1,271 @@
+/** The closed table of everything that can go wrong. Text lives here and nowhere else: an error's message is built
+ * from its row and from names in the user's own configuration, never from what a server or a library said. */
+export interface CodeSpec {
+  /** One sentence. `{name}` is filled from the error's `params`. */
+  readonly message: string
+  /** What a person does next. */
+  readonly hint: string
+  /** Process exit code: 1 internal, 2 usage, 3 connect, 4 policy, 5 query or write, 6 partial, 7 verification,
+   * 124 deadline, 130/143 signals. */
+  readonly exitCode: ExitCode
+  /** Whether the same request may succeed when nothing but time has changed. */
+  readonly retryable: boolean
+}
+
+export type ExitCode = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 124 | 130 | 143
+
+const row = (exitCode: ExitCode, message: string, hint: string, retryable = false): CodeSpec => ({
+  exitCode,
+  message,
+  hint,
+  retryable,
+})
+
+export const CODES = {
+  INTERNAL: row(1, 'Airlock failed in a way it does not know.', 'Run again with --debug and report the ref.'),
+
+  USAGE: row(2, 'The command line is not valid: {problem}.', 'See `airlock --help`.'),
+  CONFIG_NOT_FOUND: row(2, 'No configuration file was found at {at}.', 'Create airlock.yaml or pass --config FILE.'),
+  CONFIG_INVALID: row(
+    2,
+    'The configuration is not valid at {at}: {problem}.',
+    'Correct this field and run `airlock config check`.',
+  ),
+  CONFIG_UNKNOWN_KEY: row(
+    2,
+    'The configuration has an unknown key at {at}.{suggestion}',
+    'Remove the key or correct its spelling.',
+  ),
+  CONNECTION_UNKNOWN: row(
+    2,
+    'No connection is named {at}.{suggestion}',
+    'Add it under `connections:` in airlock.yaml.',
+  ),
+  DRIVER_UNKNOWN: row(
+    2,
+    'No driver serves {at}.{suggestion}',
+    'Use one of the drivers that `airlock config schema` lists.',
+  ),
+  SECRET_LITERAL: row(2, 'A secret is written out at {at}.', 'Write a reference instead: ${env:NAME} or ${file:path}.'),
+  SECRET_UNRESOLVED: row(
+    2,
+    'The secret reference at {at} gives nothing.',
+    'Set the environment variable or the file that it names; an empty value is not accepted.',
+  ),
+  SECRET_FILE_OPEN: row(2, 'The secret file named at {at} can be read by other users.', 'chmod 600 the file.'),
+  SECRET_ON_ARGV: row(
+    2,
+    'A secret was given on the command line, where other processes can read it.',
+    'Put it in the environment and write ${env:NAME} instead.',
+  ),
+  DSN_REFUSED: row(
+    2,
+    'The connection URL at {at} is refused: {problem}.',
+    'Use the separate fields host, port, user, password and database, or percent-encode the URL.',
+  ),
+
+  AUTH_FAILED: row(
+    3,
+    'The server refused the user or the password.',
+    'Check the secret that the connection refers to, and that the user may log in from this machine.',
+  ),
+  DATABASE_NOT_FOUND: row(
+    3,
+    'The server has no such database, or the user may not enter it.',
+    'Check `database` and the grants of the user.',
+  ),
+  HOST_NOT_FOUND: row(
+    3,
+    'The host name of the connection gives no address.',
+    'Check `host` and the name server; `airlock check` shows each step.',
+    true,
+  ),
+  CONNECT_REFUSED: row(
+    3,
+    'Nothing accepts connections at the configured host and port.',
+    'Check that the server runs and that `port` is right.',
+    true,
+  ),
+  CONNECT_UNREACHABLE: row(
+    3,
+    'The configured host cannot be reached.',
+    'Check the route, the firewall and whether the host has an IPv4 address.',
+    true,
+  ),
+  CONNECT_TIMEOUT: row(
+    3,
+    'The server did not finish the connection in time.',
+    'Check the network, or raise `connect_timeout_ms`.',
+    true,
+  ),
+  CONNECT_RESET: row(
+    3,
+    'The server closed the connection while it was being set up.',
+    'Check that the port speaks this protocol, and the server log.',
+    true,
+  ),
+  TOO_MANY_CONNECTIONS: row(
+    3,
+    'The server has no free connection.',
+    'Lower `max_connections` or --parallel, or raise the limit of the server.',
+    true,
+  ),
+  SERVER_STARTING: row(3, 'The server is starting up or shutting down.', 'Try again shortly.', true),
+  TLS_UNTRUSTED: row(
+    3,
+    'The certificate of the server is not signed by a trusted authority.',
+    'Set `tls.ca` to the certificate of the authority.',
+  ),
+  TLS_NAME_MISMATCH: row(
+    3,
+    'The certificate of the server is for another name.',
+    'Use the name in the certificate as `host`, or set `tls.server_name`.',
+  ),
+  TLS_EXPIRED: row(
+    3,
+    'The certificate of the server is expired or not yet valid.',
+    'Renew the certificate, and check the clock.',
+  ),
+  TLS_REFUSED: row(
+    3,
+    'The server does not offer TLS.',
+    'Enable TLS at the server; `tls: {mode: disable}` sends everything in clear.',
+  ),
+  TLS_FAILED: row(
+    3,
+    'TLS could not be set up with the server.',
+    'Check the `tls` settings and the protocol versions of the server.',
+  ),
+  CLEARTEXT_REFUSED: row(
+    3,
+    'The server asked for the password in clear over a connection without TLS.',
+    'Enable TLS for this connection.',
+  ),
+
+  POLICY_REFUSED: row(4, 'Refused by policy: {problem}.', 'See the plan: `airlock plan PIPELINE.yaml`.'),
+  MASK_ON_KEY: row(
+    4,
+    'The mask at {at} could make different keys equal.',
+    'Use `tokenize` or `fpe` with a mask key on key columns.',
+  ),
+  MASK_KEY_MISSING: row(
+    4,
+    'The mask at {at} is keyed and no `mask_key` is configured.',
+    'Set `mask_key: ${env:AIRLOCK_MASK_KEY}` in airlock.yaml.',
+  ),
+  UNMASKED_COLUMN: row(
+    4,
+    'The column at {at} matches `deny_unmasked` and has no mask.',
+    'Add a mask for it, or leave it out with `select`.',
+  ),
+  TARGET_REFERENCED: row(
+    4,
+    'The target table of {at} is referenced by foreign keys, so it cannot be replaced by truncation.',
+    'Use mode merge, or drop the foreign keys first.',
+  ),
+  UNSUPPORTED: row(4, 'This connection cannot do that: {problem}.', 'See the capabilities of the driver in docs/.'),
+  AUDIT_UNAVAILABLE: row(
+    4,
+    'The audit log cannot be written, so nothing is changed.',
+    'Free space or repair `home`; nothing ran without its record.',
+  ),
+
+  TABLE_NOT_FOUND: row(5, 'The table does not exist, or the user may not see it.', 'Check the name and the grants.'),
+  COLUMN_NOT_FOUND: row(
+    5,
+    'A column does not exist: {at}.{suggestion}',
+    'Check the name; `airlock plan` lists the columns.',
+  ),
+  PRIVILEGE_MISSING: row(
+    5,
+    'The user lacks a privilege that this step needs.',
+    'Grant SELECT on the source; on the target, INSERT on the table or CREATE on the schema.',
+  ),
+  SQL_INVALID: row(5, 'The server could not parse or plan the statement.', 'Check `query` and `where` of the stream.'),
+  CONSTRAINT_VIOLATED: row(
+    5,
+    'A row breaks a constraint of the target table.',
+    'Compare the constraints with the data; the origin code says which kind.',
+  ),
+  VALUE_REJECTED: row(
+    5,
+    'A value cannot be stored in the column of the target.',
+    'Check the types in `airlock plan`; the origin code says which kind.',
+  ),
+  VALUE_POLICY: row(
+    5,
+    'A value of {at} has no equal in the target, and its policy is `error`.',
+    'Choose another policy for this kind of value; `airlock plan` lists them.',
+  ),
+  TYPE_UNSUPPORTED: row(
+    5,
+    'The type of {at} is not supported.',
+    'Leave the column out with `select`, or cast it with `query`.',
+  ),
+  SCHEMA_MISMATCH: row(
+    5,
+    'The target table does not fit the stream: {problem}.',
+    'Alter the target, or choose the columns with `select`.',
+  ),
+  ROW_TOO_LARGE: row(
+    5,
+    'One row is larger than the limit.',
+    'Raise --max-memory or the limit of the server, or leave the wide column out.',
+  ),
+  DISK_FULL: row(5, 'The server has no space left.', 'Free space at the server; nothing was committed.'),
+  LOCK_TIMEOUT: row(
+    5,
+    'Another session holds a lock on the table.',
+    'Find the blocking session at the server, then run again.',
+    true,
+  ),
+  DEADLOCK: row(5, 'The server ended the transaction to resolve a deadlock.', 'Run again.', true),
+  STATEMENT_TIMEOUT: row(5, 'The server ended a statement because it ran too long.', 'Raise `statement_timeout_ms`.'),
+  CONNECTION_LOST: row(
+    5,
+    'The connection to the server was lost.',
+    'Nothing was committed; check the server, then run again.',
+    true,
+  ),
+  SESSION_CLOSED: row(5, 'The session is already closed.', 'Open a new one.'),
+  SESSION_BUSY: row(
+    5,
+    'The session is already in use by another statement.',
+    'Open one session per concurrent statement.',
+  ),
+  READ_ONLY: row(5, 'The server or the transaction is read-only.', 'Write to a primary with a user who may write.'),
+  PROTOCOL_ERROR: row(
+    5,
+    'The server sent something that its protocol does not allow.',
+    'Check that the port belongs to this kind of server.',
+  ),
+  QUERY_FAILED: row(
+    5,
+    'The server refused the statement.',
+    'The origin code says why; --debug writes a masked record under the ref.',
+  ),
+  MASK_FAILED: row(
+    5,
+    'The mask at {at} could not be applied, so the stream was stopped.',
+    'Check that the rule fits the values of the column.',
+  ),
+
+  PARTIAL: row(6, 'Some streams failed; the others are complete.', 'See the report for each stream.'),
+  COUNT_MISMATCH: row(
+    7,
+    'The number of rows differs between two ends of the stream: {problem}.',
+    'Nothing was committed; check for triggers or rules on the target.',
+  ),
+  CHECKSUM_MISMATCH: row(7, 'The contents of both ends differ in {at}.', 'Compare the columns that the report names.'),
+
+  DEADLINE_EXCEEDED: row(
+    124,
+    'The deadline passed before the work was done.',
+    'Raise the deadline; nothing was committed.',
+  ),
+  ABORTED: row(130, 'The operation was aborted.', 'Nothing was committed.'),
+  INTERRUPTED: row(130, 'Interrupted.', 'Nothing was committed by the streams that had not finished.'),
+  TERMINATED: row(143, 'Terminated.', 'Nothing was committed by the streams that had not finished.'),
+} as const satisfies Record<string, CodeSpec>
+
+export type ErrorCode = keyof typeof CODES

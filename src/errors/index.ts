@@ -1,0 +1,2 @@
+export { AirlockError, type AirlockErrorOptions, newRef, type Phase } from './airlock-error.js'
+export { CODES, type CodeSpec, type ErrorCode, type ExitCode } from './codes.js'
