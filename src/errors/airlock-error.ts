@@ -24,6 +24,8 @@ export interface AirlockErrorOptions {
   /** Fills the `{name}` places of the message: names from the user's own configuration or closed vocabularies,
    * never data, hosts, SQL or text of another error. */
   readonly params?: Readonly<Record<string, string | number>>
+  /** How many connection attempts were made; said in the message when there were several. */
+  readonly attempts?: number
   /** Reuse the ref under which a debug record was written. */
   readonly ref?: string
 }
@@ -41,7 +43,8 @@ export class AirlockError extends Error {
 
   constructor(code: ErrorCode, options: AirlockErrorOptions = {}) {
     const spec = CODES[code]
-    super(fill(spec.message, options.params ?? {}))
+    const attempts = (options.attempts ?? 1) > 1 ? ` (${options.attempts} attempts)` : ''
+    super(fill(spec.message, options.params ?? {}) + attempts)
     this.name = 'AirlockError'
     this.code = code
     this.hint = spec.hint
