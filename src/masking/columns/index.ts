@@ -1,0 +1,6 @@
+export { ByteSink } from './byte-sink.js'
+export type { CellMask } from './cell-mask.js'
+export { compileMask, type MaskColumnOptions } from './compile-mask.js'
+export { maskColumn } from './mask-column.js'
+export type { MaskKey } from './mask-key.js'
+export { COLUMN_TYPES, type ColumnTypeName } from './rule-context.js'
