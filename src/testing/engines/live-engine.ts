@@ -1,0 +1,102 @@
+import { AirlockError } from '../../errors/index.js'
+import type { EngineAdmin } from './admin.js'
+import type { Engine, EngineFacts, SessionFilter, TestDatabase } from './engine.js'
+import { MysqlAdmin } from './mysql-admin.js'
+import { PostgresAdmin } from './postgres-admin.js'
+
+/** What an engine needs of the thing that runs it: a private process, a container, or nothing for a shared server. */
+export interface EngineHost {
+  stop(): Promise<void>
+  kill?(): Promise<void>
+  pause?(): Promise<void>
+  resume?(): Promise<void>
+}
+
+/** An engine from its facts. Without a host it belongs to somebody else: `stop()` then does nothing, and `kill()`,
+ * `pause()` and `resume()` throw UNSUPPORTED. */
+export function connectEngine(facts: EngineFacts, host?: EngineHost): Engine {
+  return new LiveEngine(facts, host)
+}
+
+class LiveEngine implements Engine {
+  readonly engine: EngineFacts['engine']
+  readonly version: string
+  readonly origin: EngineFacts['origin']
+  readonly host: string
+  readonly port: number
+  readonly caFile: string | undefined
+  readonly serverName: string | undefined
+  readonly admin: EngineFacts['admin']
+  readonly pid: number | undefined
+  readonly logFile: string | undefined
+  readonly #admin: EngineAdmin
+  readonly #host: EngineHost | undefined
+
+  constructor(facts: EngineFacts, host: EngineHost | undefined) {
+    this.engine = facts.engine
+    this.version = facts.version
+    this.origin = facts.origin
+    this.host = facts.host
+    this.port = facts.port
+    this.caFile = facts.caFile
+    this.serverName = facts.serverName
+    this.admin = facts.admin
+    this.pid = facts.pid
+    this.logFile = facts.logFile
+    this.#admin = adminOf(facts)
+    this.#host = host
+  }
+
+  createDatabase(prefix = 'airlock'): Promise<TestDatabase> {
+    return this.#admin.createDatabase(prefix)
+  }
+
+  sessions(filter: SessionFilter = {}): Promise<number> {
+    return this.#admin.sessions(filter)
+  }
+
+  endSessions(filter: SessionFilter = {}): Promise<number> {
+    return this.#admin.endSessions(filter)
+  }
+
+  async kill(): Promise<void> {
+    await own(this.#host?.kill?.bind(this.#host))()
+  }
+
+  async pause(): Promise<void> {
+    await own(this.#host?.pause?.bind(this.#host))()
+  }
+
+  async resume(): Promise<void> {
+    await own(this.#host?.resume?.bind(this.#host))()
+  }
+
+  async stop(): Promise<void> {
+    await this.#host?.stop()
+  }
+}
+
+/** The facts alone, e.g. to hand them to a test worker. */
+export function factsOf(engine: EngineFacts): EngineFacts {
+  return {
+    engine: engine.engine,
+    version: engine.version,
+    origin: engine.origin,
+    host: engine.host,
+    port: engine.port,
+    caFile: engine.caFile,
+    serverName: engine.serverName,
+    admin: { user: engine.admin.user, password: engine.admin.password },
+    pid: engine.pid,
+    logFile: engine.logFile,
+  }
+}
+
+export function adminOf(facts: Omit<EngineFacts, 'version'>): EngineAdmin {
+  return facts.engine === 'mysql' ? new MysqlAdmin(facts) : new PostgresAdmin(facts)
+}
+
+function own(action: (() => Promise<void>) | undefined): () => Promise<void> {
+  if (action !== undefined) return action
+  throw new AirlockError('UNSUPPORTED', { params: { problem: 'only a private server may be killed or paused' } })
+}

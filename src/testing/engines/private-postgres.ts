@@ -1,0 +1,85 @@
+import { randomBytes } from 'node:crypto'
+import { chown, readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Binaries } from './binaries.js'
+import { freshDataDirectory } from './data-template.js'
+import type { Engine, EngineOptions } from './engine.js'
+import { PostgresAdmin } from './postgres-admin.js'
+import type { PrivateDirectory } from './private-directory.js'
+import { ADMIN, HOST, type PrivateServerSpec, startPrivateServer } from './private-server.js'
+import { runIn } from './server-process.js'
+
+/** In the data directory: the password that initdb set, for the first login. */
+const FIRST_PASSWORD = 'airlock-first-password'
+
+const SETTINGS: Readonly<Record<string, string>> = {
+  fsync: 'off',
+  synchronous_commit: 'off',
+  full_page_writes: 'off',
+  shared_buffers: '128MB',
+  max_wal_size: '4GB',
+  timezone: 'UTC',
+}
+
+/** Starts a private Postgres server from these binaries, with scram-sha-256 for every login. */
+export function startPrivatePostgres(binaries: Binaries, options: EngineOptions = {}): Promise<Engine> {
+  return startPrivateServer(SPEC, binaries, options)
+}
+
+const SPEC: PrivateServerSpec = {
+  engine: 'postgres',
+
+  async prepare(directory, binaries) {
+    const data = await freshDataDirectory(directory, binaries, (path) => createData(directory, binaries, path))
+    const file = join(data, FIRST_PASSWORD)
+    const password = await readFile(file, 'utf8')
+    await rm(file)
+    return { data, password }
+  },
+
+  args({ data, port, tls, settings }) {
+    const all: Record<string, string> = {
+      ...SETTINGS,
+      listen_addresses: HOST,
+      unix_socket_directories: '',
+      // In files below the data directory, so that a killed server leaves nothing in /dev/shm.
+      dynamic_shared_memory_type: 'mmap',
+      ...(tls === undefined ? {} : { ssl: 'on', ssl_cert_file: tls.cert, ssl_key_file: tls.key }),
+      ...settings,
+    }
+    return [
+      '-D',
+      data,
+      '-p',
+      String(port),
+      ...Object.entries(all).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
+    ]
+  },
+
+  /** The first password is the same for all servers from one template; from here on each has its own. */
+  async ready(facts) {
+    const password = randomBytes(18).toString('base64url')
+    await new PostgresAdmin(facts).changePassword(password)
+    return password
+  },
+}
+
+async function createData(directory: PrivateDirectory, binaries: Binaries, path: string): Promise<void> {
+  const file = join(directory.path, FIRST_PASSWORD)
+  const password = randomBytes(18).toString('base64url')
+  await writeFile(file, password, { mode: 0o600 })
+  if (directory.account !== undefined) await chown(file, directory.account.uid, directory.account.gid)
+  await runIn(directory, binaries.setup ?? 'initdb', [
+    '--pgdata',
+    path,
+    '--username',
+    ADMIN,
+    '--pwfile',
+    file,
+    '--auth=scram-sha-256',
+    '--encoding=UTF8',
+    '--locale=C',
+    '--no-sync',
+  ])
+  await writeFile(join(path, FIRST_PASSWORD), password, { mode: 0o600 })
+}

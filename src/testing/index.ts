@@ -1,0 +1,14 @@
+export {
+  connectEngine,
+  type Engine,
+  type EngineFacts,
+  type EngineMissing,
+  type EngineName,
+  type EngineOptions,
+  type EngineOrigin,
+  factsOf,
+  isMissing,
+  type SessionFilter,
+  startEngine,
+  type TestDatabase,
+} from './engines/index.js'
