@@ -15,11 +15,11 @@ export function compileNull(context: RuleContext): CellMask {
 }
 
 /** `constant:<v>`: every value becomes v, which may be empty. The column keeps its type, so v must be a canonical value
- * of it (`CONFIG_INVALID` otherwise); for `bytes` it stands for its UTF-8 bytes. */
+ * of it (`CONFIG_INVALID` otherwise); for `bytes` it stands for its UTF-8 bytes, and text loses its length limit. */
 export function compileConstant(context: RuleContext, value: string): CellMask {
   if (context.type === 'json') requireJson(context.at, value)
   else if (!fits(context.type, value)) throw refusedRule(context.at, UNFIT)
-  return fixed(context.rule, 'same', value)
+  return fixed(context.rule, context.type === 'text' ? 'text' : 'same', value)
 }
 
 const UNFIT = 'the constant is no value of the type of the column'

@@ -9,10 +9,11 @@ const HYPHEN = 0x2d
 
 /** `partial-email`: `alice@example.com` becomes `a***@example.com`. The first character stays only when it is an ASCII
  * letter or digit and at least two more follow before the `@`; the domain (after the last `@`) stays only when it is
- * a plain ASCII host name with a dot, else it is `***` too; a value without `@` becomes `***`. Text columns only. */
+ * a plain ASCII host name with a dot, else it is `***` too; a value without `@` becomes `***`. Text columns only; gives
+ * text without a length, because `bo@x.org` grows. */
 export function compilePartialEmail(context: RuleContext): CellMask {
   if (context.type !== 'text') throw refusedRule(context.at, 'partial-email serves text columns only')
-  return { rule: context.rule, keyed: false, oneToOne: false, output: 'same', apply: partialEmail }
+  return { rule: context.rule, keyed: false, oneToOne: false, output: 'text', apply: partialEmail }
 }
 
 function partialEmail(data: Uint8Array, start: number, end: number, out: ByteSink): boolean {
