@@ -12,3 +12,5 @@ export {
   startEngine,
   type TestDatabase,
 } from './engines/index.js'
+export { type Behaviour, type Cut, FaultProxy, type ProxyCounts, type ProxyTarget } from './proxy.js'
+export { countSockets, settle } from './sockets.js'

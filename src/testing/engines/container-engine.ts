@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { request } from 'node:http'
-import { tmpdir } from 'node:os'
+import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { makeCertificates } from './certificates.js'
 import type { Engine, EngineFacts, EngineName, EngineOptions } from './engine.js'
@@ -105,22 +105,25 @@ export async function startContainer(engine: EngineName, options: EngineOptions)
 
 /** Asks the daemon's `/_ping` (Docker Engine API) before the costly import of testcontainers. */
 async function dockerAnswers(): Promise<boolean> {
-  const host = process.env['DOCKER_HOST'] ?? ''
-  const home = process.env['HOME'] ?? ''
-  const targets: { socketPath?: string; host?: string; port?: string }[] = [
-    '/var/run/docker.sock',
-    `${home}/.docker/run/docker.sock`,
-    `${process.env['XDG_RUNTIME_DIR'] ?? '/run/user/0'}/docker.sock`,
-  ].map((socketPath) => ({ socketPath }))
-  if (host.startsWith('unix://')) targets.unshift({ socketPath: host.slice('unix://'.length) })
-  const tcp = /^tcp:\/\/([^:/]+):(\d+)/.exec(host)
-  if (tcp?.[1] !== undefined && tcp[2] !== undefined) targets.unshift({ host: tcp[1], port: tcp[2] })
-  return (await Promise.all(targets.map(ping))).includes(true)
+  return (await Promise.all(daemons(process.env['DOCKER_HOST'] ?? '').map(ping))).includes(true)
 }
 
-function ping(target: { socketPath?: string; host?: string; port?: string }): Promise<boolean> {
+/** Where the daemon may listen: DOCKER_HOST, or else the sockets of Docker, Docker Desktop and rootless Docker. */
+function daemons(configured: string): Daemon[] {
+  if (configured.startsWith('unix://')) return [{ socketPath: configured.slice('unix://'.length) }]
+  const [, host, port] = /^tcp:\/\/([^:/]+):(\d+)/.exec(configured) ?? []
+  if (host !== undefined && port !== undefined) return [{ host, port }]
+  const runtime = process.env['XDG_RUNTIME_DIR'] ?? `/run/user/${process.getuid?.()}`
+  return ['/var/run/docker.sock', `${homedir()}/.docker/run/docker.sock`, `${runtime}/docker.sock`].map(
+    (socketPath) => ({ socketPath }),
+  )
+}
+
+type Daemon = { readonly socketPath: string } | { readonly host: string; readonly port: string }
+
+function ping(daemon: Daemon): Promise<boolean> {
   return new Promise((resolve) => {
-    const probe = request({ ...target, path: '/_ping', timeout: PROBE_MS, agent: false }, (response) => {
+    const probe = request({ ...daemon, path: '/_ping', timeout: PROBE_MS, agent: false }, (response) => {
       response.resume()
       resolve(response.statusCode === 200)
     })
