@@ -169,6 +169,11 @@ export const CODES = {
     'The audit log cannot be written, so nothing is changed.',
     'Free space or repair `home`; nothing ran without its record.',
   ),
+  AUDIT_OUTCOME_LOST: row(
+    5,
+    'The operation ran, but its outcome could not be recorded in the audit log.',
+    'Check the target before running again, and free space or repair `home`.',
+  ),
 
   TABLE_NOT_FOUND: row(5, 'The table does not exist, or the user may not see it.', 'Check the name and the grants.'),
   COLUMN_NOT_FOUND: row(
