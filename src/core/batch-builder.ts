@@ -40,8 +40,9 @@ export class BatchBuilder {
     return this.#length + this.#tailLength
   }
 
-  get full(): boolean {
-    return this.size >= this.#limit
+  /** Bytes of row data at which a batch is complete. */
+  get limit(): number {
+    return this.#limit
   }
 
   /** Ensures room for the spans of one more row. */
@@ -136,7 +137,9 @@ export class BatchBuilder {
     const needed = this.#length + room
     if (needed <= this.#data.length) return
     // The first allocation fits a whole batch, with slack for the row that fills it.
-    const larger = Buffer.allocUnsafeSlow(Math.max(needed, this.#length === 0 ? this.#limit + 64 * 1024 : this.#data.length * 2))
+    const larger = Buffer.allocUnsafeSlow(
+      Math.max(needed, this.#length === 0 ? this.#limit + 64 * 1024 : this.#data.length * 2),
+    )
     larger.set(this.#data.subarray(0, this.#length))
     this.#data = larger
   }

@@ -24,10 +24,21 @@ export class BatchQueue implements AsyncIterable<Batch> {
   #failure: Error | undefined
   #wake: (() => void) | undefined
   #taken = false
+  #cancelled = false
 
   constructor(source: QueueSource, budget: number) {
     this.#source = source
     this.#budget = budget
+  }
+
+  /** Nothing more is taken: ended, failed or left by its consumer. */
+  get closed(): boolean {
+    return this.#ended || this.#failure !== undefined
+  }
+
+  /** The consumer left, and the source was told. */
+  get cancelled(): boolean {
+    return this.#cancelled
   }
 
   push(batch: Batch): void {
@@ -79,6 +90,7 @@ export class BatchQueue implements AsyncIterable<Batch> {
     } finally {
       if (!complete && this.#failure === undefined) {
         this.fail(new AirlockError('ABORTED', { phase: 'extract' }))
+        this.#cancelled = true
         await this.#source.cancel()
       }
     }

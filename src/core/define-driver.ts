@@ -1,0 +1,79 @@
+import type { z } from 'zod'
+import { AirlockError } from '../errors/index.js'
+import type { TlsConfig } from './config-fields.js'
+import { connect } from './connect.js'
+import type { Lookup } from './dial.js'
+import type { DriverSpec } from './driver.js'
+import { ErrorBoundary } from './errors-at-boundary.js'
+import { ManagedSession } from './managed-session.js'
+import type { MaskKey } from './mask-batches.js'
+import type { SessionPorts } from './ports.js'
+import { serverAddress } from './server-address.js'
+
+/** What `open` may be given beside the connection's own settings. */
+export interface OpenOptions extends SessionPorts {
+  /** Aborts connecting; an open session is given its signals per operation. */
+  readonly signal?: AbortSignal
+  /** The key of keyed masks. */
+  readonly maskKey?: MaskKey
+  /** Replaces the system's name resolution. */
+  readonly lookup?: Lookup
+}
+
+/** A driver as users see it. */
+export interface Driver<Schema extends z.ZodObject = z.ZodObject> {
+  readonly spec: DriverSpec<Schema>
+  /** Connects and returns a session that its caller closes. Throws CONFIG_INVALID for settings that do not fit the
+   * driver's schema, and the connect codes (exit 3). */
+  open(config: z.input<Schema>, options?: OpenOptions): Promise<ManagedSession>
+}
+
+/** The fields that the shared attempt loop reads; every server driver has them through `serverFields` and `commonFields`. */
+interface SharedConfig {
+  readonly tls?: TlsConfig
+  readonly connect_timeout_ms: number
+}
+
+/** Wraps a driver's spec with what all drivers share: validation, the attempt loop with its deadline, TLS, error
+ * translation, masks, counters and a bounded close. */
+export function defineDriver<Schema extends z.ZodObject>(spec: DriverSpec<Schema>): Driver<Schema> {
+  return {
+    spec,
+    async open(input, options = {}) {
+      const config = parseConfig(spec, input)
+      const shared = config as unknown as SharedConfig
+      const boundary = new ErrorBoundary((error) => spec.classify(error), options.debug)
+      const { session, socket } = await connect({
+        endpoints: spec.endpoints(config),
+        tls: shared.tls,
+        timeoutMs: shared.connect_timeout_ms,
+        signal: options.signal,
+        boundary,
+        ports: options,
+        ...(options.lookup === undefined ? {} : { lookup: options.lookup }),
+        open: (context) => spec.open(config, context),
+      })
+      return new ManagedSession({
+        family: spec.family,
+        capabilities: spec.capabilities,
+        session,
+        socket,
+        boundary,
+        ports: options,
+        maskKey: options.maskKey,
+      })
+    },
+  }
+}
+
+/** Applies the schema and, where a `url` is given, takes it apart. The error names the field and the rule, never a value. */
+function parseConfig<Schema extends z.ZodObject>(spec: DriverSpec<Schema>, input: z.input<Schema>): z.output<Schema> {
+  const parsed = spec.config.safeParse(input)
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0]
+    const at = issue?.code === 'unrecognized_keys' ? issue.keys.join(', ') : (issue?.path.join('.') ?? '')
+    const problem = issue?.code === 'unrecognized_keys' ? 'the key is not known' : 'the value does not fit'
+    throw new AirlockError('CONFIG_INVALID', { phase: 'config', params: { at: at || spec.family, problem } })
+  }
+  return serverAddress(spec, parsed.data)
+}

@@ -1,0 +1,13 @@
+import type { Driver } from '../core/define-driver.js'
+import { mysql } from './mysql/index.js'
+import { postgres } from './postgres/index.js'
+
+/** Every driver that a configuration can name, by its `driver:` word. Adding a driver is adding a line here. */
+export const builtinDrivers = { mysql, postgres } as const satisfies Record<string, unknown>
+
+export type DriverName = keyof typeof builtinDrivers
+
+/** The driver of a `driver:` word, for callers that learn the word at run time. */
+export function findDriver(name: string): Driver | undefined {
+  return Object.hasOwn(builtinDrivers, name) ? (builtinDrivers[name as DriverName] as unknown as Driver) : undefined
+}

@@ -1,0 +1,2 @@
+export { mysql } from './mysql/index.js'
+export { postgres } from './postgres/index.js'

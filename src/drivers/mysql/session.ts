@@ -1,0 +1,83 @@
+import { atMost } from '../../core/bounded.js'
+import type { Extraction, ExtractRequest, OpenContext, Session, SourceDescription } from '../../core/driver.js'
+import type { MysqlConfig } from './config.js'
+import { extractRows, type StatementOwner } from './extractor.js'
+import { connectMysql, type MysqlConnection } from './native.js'
+import { describeSource } from './source.js'
+import { sessionSettings } from './sql.js'
+
+/** How long a cancelled statement may take to end before its connection is destroyed. */
+const CANCEL_MS = 1500
+
+/** An open MySQL or MariaDB connection with its settings pinned. */
+export class MysqlSession implements Session, StatementOwner {
+  #connection: MysqlConnection
+  #config: MysqlConfig
+  #context: OpenContext
+  #native: { readonly rowHook: boolean }
+
+  private constructor(
+    connection: MysqlConnection,
+    config: MysqlConfig,
+    context: OpenContext,
+    native: { readonly rowHook: boolean },
+  ) {
+    this.#connection = connection
+    this.#config = config
+    this.#context = context
+    this.#native = native
+  }
+
+  /** Authenticates over the attempt's socket and pins the session's settings. */
+  static async open(
+    config: MysqlConfig,
+    context: OpenContext,
+    native: { readonly rowHook: boolean },
+  ): Promise<MysqlSession> {
+    const connection = await connectMysql(config, context, native)
+    for (const statement of sessionSettings(config.statement_timeout_ms, connection.mariadb))
+      await connection.query(statement)
+    return new MysqlSession(connection, config, context, native)
+  }
+
+  describe(request: ExtractRequest): Promise<SourceDescription> {
+    return describeSource(this.#connection, request)
+  }
+
+  extract(request: ExtractRequest, signal: AbortSignal): Extraction {
+    return extractRows(this.#connection, this, request, signal)
+  }
+
+  async ping(): Promise<void> {
+    await this.#connection.query('SELECT 1')
+  }
+
+  async cancelStatement(finished: Promise<void>): Promise<void> {
+    if (!this.#connection.usable) return
+    const killed = this.#kill()
+    // What the server had sent already has to be read before its answer to the KILL arrives.
+    this.#connection.resume()
+    const done = await atMost(CANCEL_MS, Promise.all([killed, finished]))
+    if (done === undefined) this.#context.socket.destroy()
+  }
+
+  async close(): Promise<void> {
+    await this.#connection.end()
+  }
+
+  /** KILL QUERY over a connection of its own: this one is busy with the rows of the statement. */
+  async #kill(): Promise<void> {
+    const signal = AbortSignal.timeout(CANCEL_MS)
+    const socket = await this.#context.dialAgain(signal)
+    const abort = () => socket.destroy()
+    signal.addEventListener('abort', abort, { once: true })
+    try {
+      const side = await connectMysql(this.#config, { ...this.#context, socket, signal }, this.#native)
+      await side.query(`KILL QUERY ${this.#connection.threadId}`)
+      await side.end()
+    } finally {
+      signal.removeEventListener('abort', abort)
+      socket.destroy()
+    }
+  }
+}

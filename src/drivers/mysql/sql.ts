@@ -1,0 +1,39 @@
+import { parseTableName } from '../../core/table-name.js'
+
+/** A name as MySQL reads it whatever `sql_mode` says. */
+export function quoteName(name: string): string {
+  return `\`${name.replaceAll('`', '``')}\``
+}
+
+/** A text literal; the session runs without NO_BACKSLASH_ESCAPES, so both characters are escaped. */
+export function quoteText(text: string): string {
+  return `'${text.replaceAll('\\', '\\\\').replaceAll("'", "''")}'`
+}
+
+/** `schema.name` with each part quoted. */
+export function quoteTable(table: string): string {
+  const { schema, name } = parseTableName(table)
+  return schema === undefined ? quoteName(name) : `${quoteName(schema)}.${quoteName(name)}`
+}
+
+/** Pins what would make the same value read differently from one server to the next. */
+export function sessionSettings(statementTimeoutMs: number | undefined, mariadb: boolean): readonly string[] {
+  const mode =
+    'STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,NO_AUTO_VALUE_ON_ZERO,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO'
+  const settings = [
+    'SET NAMES utf8mb4',
+    `SET SESSION time_zone = '+00:00', sql_mode = '${mode}', net_write_timeout = 600, net_read_timeout = 600`,
+    'SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ',
+  ]
+  if (statementTimeoutMs !== undefined) {
+    settings.push(
+      mariadb
+        ? `SET SESSION max_statement_time = ${statementTimeoutMs / 1000}`
+        : `SET SESSION max_execution_time = ${statementTimeoutMs}`,
+    )
+  }
+  return settings
+}
+
+/** One consistent view of all tables, and no way to write. */
+export const BEGIN_SNAPSHOT = 'START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY'

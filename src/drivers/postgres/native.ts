@@ -1,0 +1,233 @@
+import type { Socket } from 'node:net'
+import type { Client, ClientConfig } from 'pg'
+import { atMost } from '../../core/bounded.js'
+import type { OpenContext } from '../../core/driver.js'
+import { AirlockError } from '../../errors/index.js'
+import type { PostgresConfig } from './config.js'
+import { CopyIn } from './copy-in.js'
+
+/** What the server says of one result column. */
+export interface PgField {
+  readonly name: string
+  readonly typeOid: number
+  readonly typeModifier: number
+}
+
+export interface PgResult {
+  readonly rows: readonly (readonly (string | null)[])[]
+  readonly fields: readonly PgField[]
+}
+
+/** Receives the bytes of a `COPY … TO STDOUT`; exactly one of `end` and `fail` is called. */
+export interface CopyOutHandler {
+  data(chunk: Uint8Array): void
+  end(): void
+  fail(error: unknown): void
+}
+
+/** One authenticated connection. The only place that knows pg. */
+export class PostgresConnection {
+  readonly processId: number
+  readonly #client: Client
+  #lost: unknown
+
+  constructor(client: Client) {
+    this.#client = client
+    this.processId = (client as unknown as { processID: number }).processID
+    client.on('error', (error) => {
+      this.#lost ??= error
+    })
+    client.on('end', () => {
+      this.#lost ??= marked('AIRLOCK_LOST')
+    })
+  }
+
+  /** False once the connection was lost. */
+  get usable(): boolean {
+    return this.#lost === undefined
+  }
+
+  /** Runs one statement and gives its rows as text. Values travel as parameters, never inside the text. */
+  async query(text: string, values: readonly (string | number | null)[] = []): Promise<PgResult> {
+    if (this.#lost !== undefined) throw this.#lost
+    const config = { text, rowMode: 'array' as const, types: { getTypeParser: () => asText } }
+    const result = await this.#client.query(values.length === 0 ? config : { ...config, values: [...values] })
+    return {
+      rows: result.rows as (string | null)[][],
+      fields: result.fields.map((field) => ({
+        name: field.name,
+        typeOid: field.dataTypeID,
+        typeModifier: field.dataTypeModifier,
+      })),
+    }
+  }
+
+  /** Starts `COPY … FROM STDIN`. */
+  copyIn(text: string): CopyIn {
+    const copy = new CopyIn(text)
+    if (this.#lost !== undefined) copy.handleError(this.#lost)
+    else this.#client.query(copy as never)
+    return copy
+  }
+
+  /** Starts `COPY … TO STDOUT`. The stream's pace is set by `pause` and `resume` of what is returned. */
+  async copyOut(text: string, handler: CopyOutHandler): Promise<{ pause(): void; resume(): void }> {
+    if (this.#lost !== undefined) throw this.#lost
+    const { to } = await import('pg-copy-streams')
+    const stream = this.#client.query(to(text))
+    let settled = false
+    const settle = (finish: () => void): void => {
+      if (settled) return
+      settled = true
+      finish()
+    }
+    stream.on('data', (chunk: Uint8Array) => handler.data(chunk))
+    stream.on('error', (error) => settle(() => handler.fail(error)))
+    stream.on('end', () => {
+      // The end of the rows is proven by the server's command tag and its readiness, not by the end of the stream.
+      this.#idle().then(
+        () =>
+          settle(() =>
+            Number.isSafeInteger(stream.rowCount) ? handler.end() : handler.fail(marked('AIRLOCK_PROTOCOL')),
+          ),
+        (error) => settle(() => handler.fail(error)),
+      )
+    })
+    this.#client.once('end', () => settle(() => handler.fail(this.#lost)))
+    return stream
+  }
+
+  /** Asks the server, over a connection of its own, to cancel what this one runs. */
+  async cancel(context: OpenContext, signal: AbortSignal): Promise<void> {
+    const { processID, secretKey } = this.#client as unknown as { processID: number; secretKey: number }
+    await sendCancel(context, signal, processID, secretKey)
+  }
+
+  /** Says goodbye; resolves when the server has closed its side. */
+  async end(): Promise<void> {
+    if (this.#lost === undefined) await this.#client.end()
+  }
+
+  /** Resolves when the server is ready for the next statement. */
+  async #idle(): Promise<void> {
+    await this.query('')
+  }
+}
+
+/** Authenticates over the socket of the attempt. Rejects with pg's error, for `classify`. */
+export async function connectPostgres(config: PostgresConfig, context: OpenContext): Promise<PostgresConnection> {
+  if (config.user === undefined || config.database === undefined) {
+    const at = config.user === undefined ? 'user' : 'database'
+    throw new AirlockError('CONFIG_INVALID', { phase: 'config', params: { at, problem: 'it is needed and not given' } })
+  }
+  const { Client } = await import('pg')
+  const { tls, endpoint, socket } = context
+  const name = tls?.serverName ?? (endpoint.kind === 'tcp' ? endpoint.host : 'localhost')
+  const password = config.password
+  const options: ClientConfig & { readonly sslnegotiation: 'postgres' } = {
+    // Every field is given: what is left out, pg takes from PG* variables and ~/.pgpass.
+    host: name,
+    port: endpoint.kind === 'tcp' ? endpoint.port : 5432,
+    user: config.user,
+    database: config.database,
+    sslnegotiation: 'postgres',
+    password: () => password?.reveal() ?? '',
+    ssl: tls === undefined ? false : { ...tls.options, host: name },
+    stream: () => connectedStream(socket),
+    application_name: 'airlock',
+    keepAlive: false,
+  }
+  const client = new Client(options)
+  forgetEnvironment(client)
+  if (tls === undefined) refuseCleartext(client, socket)
+  try {
+    await new Promise<void>((resolve, reject) => {
+      client.once('error', reject)
+      socket.once('close', () => reject(marked('AIRLOCK_LOST')))
+      watchTlsRefusal(socket, tls !== undefined, reject)
+      client.connect((error: Error | null | undefined) => (error ? reject(error) : resolve()))
+    })
+  } finally {
+    client.removeAllListeners('error')
+    client.on('error', ignoreAfterConnect)
+  }
+  return new PostgresConnection(client)
+}
+
+function ignoreAfterConnect(): void {
+  // PostgresConnection listens too and remembers; a client without a listener would end the process.
+}
+
+/** pg calls `connect()` on the stream it is given; ours is connected already, so it is told so. */
+function connectedStream(socket: Socket): Socket {
+  socket.connect = () => {
+    process.nextTick(() => socket.emit('connect'))
+    return socket
+  }
+  return socket
+}
+
+/** pg fills empty parameters from PGOPTIONS, PGCLIENTENCODING and the like. */
+function forgetEnvironment(client: Client): void {
+  const { connectionParameters } = client as unknown as { connectionParameters: Record<string, unknown> }
+  for (const name of ['options', 'replication', 'client_encoding', 'fallback_application_name']) {
+    connectionParameters[name] = undefined
+  }
+}
+
+/** A server may ask for the password in clear; without TLS everybody on the way would read it. */
+function refuseCleartext(client: Client, socket: Socket): void {
+  const { connection } = client as unknown as { connection: NodeJS.EventEmitter }
+  connection.prependListener('authenticationCleartextPassword', () => {
+    socket.destroy()
+    connection.emit('error', marked('AIRLOCK_CLEARTEXT'))
+  })
+}
+
+/** A server without TLS answers the request with one byte, `N`, for which pg has only a text. */
+function watchTlsRefusal(socket: Socket, wanted: boolean, reject: (error: Error) => void): void {
+  if (!wanted) return
+  socket.prependOnceListener('data', (chunk: Buffer) => {
+    if (chunk[0] === 0x4e) reject(marked('AIRLOCK_TLS_REFUSED'))
+    else if (chunk[0] !== 0x53) reject(marked('AIRLOCK_PROTOCOL'))
+  })
+}
+
+async function sendCancel(context: OpenContext, signal: AbortSignal, pid: number, key: number): Promise<void> {
+  const { Connection } = await import('pg')
+  const socket = await context.dialAgain(signal)
+  const { tls } = context
+  const name = tls?.serverName ?? 'localhost'
+  try {
+    const connection = new Connection({
+      stream: connectedStream(socket),
+      ssl: tls === undefined ? false : { ...tls.options, host: name },
+    } as never)
+    const wire = connection as unknown as NodeJS.EventEmitter & {
+      connect(port: number, host: string): void
+      requestSsl(): void
+      cancel(pid: number, key: number): void
+    }
+    const sent = new Promise<void>((resolve, reject) => {
+      wire.on('error', reject)
+      wire.on('end', resolve)
+      if (tls === undefined) wire.once('connect', () => wire.cancel(pid, key))
+      else {
+        wire.once('connect', () => wire.requestSsl())
+        wire.once('sslconnect', () => wire.cancel(pid, key))
+      }
+    })
+    wire.connect(5432, name)
+    await atMost(1000, sent)
+  } finally {
+    socket.destroy()
+  }
+}
+
+function asText(value: string): string {
+  return value
+}
+
+function marked(code: string): Error {
+  return Object.assign(new Error('postgres connection'), { code })
+}

@@ -1,0 +1,35 @@
+import { type Driver, defineDriver } from '../../core/define-driver.js'
+import type { DriverSpec, Endpoint } from '../../core/driver.js'
+import { type PostgresConfig, postgresConfig } from './config.js'
+import { classifyPostgresError } from './errors.js'
+import { PostgresSession } from './session.js'
+
+const DEFAULT_PORT = 5432
+
+/** The declarative part of the Postgres driver. */
+export const postgresSpec: DriverSpec<typeof postgresConfig> = {
+  family: 'postgres',
+  title: 'PostgreSQL',
+  urlSchemes: ['postgres', 'postgresql'],
+  defaultPort: DEFAULT_PORT,
+  config: postgresConfig,
+  capabilities: {
+    extract: true,
+    write: true,
+    discover: false,
+    query: false,
+    modes: ['append', 'replace'],
+    rawFormats: [],
+  },
+  endpoints,
+  open: (config, context) => PostgresSession.open(config, context),
+  classify: classifyPostgresError,
+}
+
+/** Reads from and writes to PostgreSQL 13 and later. */
+export const postgres: Driver<typeof postgresConfig> = defineDriver(postgresSpec)
+
+function endpoints(config: PostgresConfig): readonly Endpoint[] {
+  if (config.socket_path !== undefined) return [{ kind: 'unix', path: config.socket_path }]
+  return [{ kind: 'tcp', host: config.host ?? 'localhost', port: config.port ?? DEFAULT_PORT }]
+}

@@ -1,0 +1,42 @@
+import { parseTableName } from '../../core/table-name.js'
+
+/** A name, always quoted: reserved words, capitals and spaces stay what they are. */
+export function quoteName(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`
+}
+
+/** `schema.name` with each part quoted. */
+export function quoteTable(table: string): string {
+  const { schema, name } = parseTableName(table)
+  return schema === undefined ? quoteName(name) : `${quoteName(schema)}.${quoteName(name)}`
+}
+
+export function nameList(names: readonly string[]): string {
+  return names.map(quoteName).join(', ')
+}
+
+/** Pins what would make the same value read differently from one server to the next, and sets the server's own belts.
+ * A setting that this server does not know is skipped. */
+export function sessionSettings(statementTimeoutMs: number | undefined, idleTimeoutMs: number | undefined) {
+  const settings: Record<string, string> = {
+    client_encoding: 'UTF8',
+    TimeZone: 'UTC',
+    DateStyle: 'ISO, YMD',
+    IntervalStyle: 'iso_8601',
+    bytea_output: 'hex',
+    extra_float_digits: '1',
+    standard_conforming_strings: 'on',
+    lock_timeout: '30s',
+    statement_timeout: statementTimeoutMs === undefined ? '0' : `${statementTimeoutMs}ms`,
+    idle_in_transaction_session_timeout: '10min',
+    client_connection_check_interval: '1s',
+    ...(idleTimeoutMs === undefined ? {} : { idle_session_timeout: `${idleTimeoutMs}ms` }),
+  }
+  const names = Object.keys(settings)
+  const rows = names.map((_, index) => `($${index * 2 + 1}, $${index * 2 + 2})`)
+  return {
+    text: `SELECT set_config(s.name, wanted.value, false) FROM (VALUES ${rows.join(', ')}) AS wanted (name, value)
+      JOIN pg_catalog.pg_settings s ON lower(s.name) = lower(wanted.name)`,
+    values: names.flatMap((name) => [name, settings[name]!]),
+  }
+}

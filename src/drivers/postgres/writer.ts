@@ -1,0 +1,156 @@
+import type { Batch, Column } from '../../core/batch.js'
+import type { WritePlan, WriteReceipt } from '../../core/driver.js'
+import { abortError } from '../../core/errors-at-boundary.js'
+import { AirlockError } from '../../errors/index.js'
+import { CopyTextEncoder } from './copy-encoder.js'
+import type { CopyIn } from './copy-in.js'
+import {
+  addPrimaryKey,
+  copyStatement,
+  createStaging,
+  createTable,
+  isEmpty,
+  type LoadPlan,
+  planLoad,
+  swapStatements,
+} from './load-plan.js'
+import type { PostgresConnection } from './native.js'
+import { postgresPolicies } from './policies.js'
+
+/** Writes all batches in one transaction: COPY, counts at every end, commit. On any failure the transaction is rolled
+ * back and nothing remains. */
+export async function writeBatches(
+  connection: PostgresConnection,
+  plan: WritePlan,
+  batches: AsyncIterable<Batch>,
+  signal: AbortSignal,
+): Promise<WriteReceipt> {
+  const source = batches[Symbol.asyncIterator]()
+  try {
+    const first = await source.next()
+    if (first.done === true) throw new AirlockError('PROTOCOL_ERROR', { phase: 'write' })
+    await connection.query('BEGIN')
+    try {
+      const receipt = await load(connection, plan, first.value, source, signal)
+      await plan.beforeCommit?.(receipt)
+      if (signal.aborted) throw abortError(signal, 'write')
+      await connection.query('COMMIT')
+      return receipt
+    } catch (error) {
+      if (connection.usable) await connection.query('ROLLBACK')
+      throw error
+    }
+  } finally {
+    // The source has to hear of a failure here, or its statement would go on.
+    await source.return?.()
+  }
+}
+
+async function load(
+  connection: PostgresConnection,
+  plan: WritePlan,
+  first: Batch,
+  rest: AsyncIterator<Batch>,
+  signal: AbortSignal,
+): Promise<WriteReceipt> {
+  const planned = await lockedPlan(connection, plan, first.columns)
+  if (planned.route === 'create') await connection.query(createTable(planned))
+  if (planned.route === 'staged') await connection.query(createStaging(planned))
+  const copy = connection.copyIn(copyStatement(planned))
+  const frames: Buffer[] = []
+  const encoder = new CopyTextEncoder(planned.columns, postgresPolicies(plan.policies), (frame) => frames.push(frame))
+  const confirmed = await sendAll(copy, encoder, frames, first, rest, signal)
+  if (planned.route === 'staged') {
+    const [truncate, insert] = swapStatements(planned)
+    await connection.query(truncate)
+    await connection.query(insert)
+  }
+  const key = planned.route === 'create' ? addPrimaryKey(planned) : undefined
+  if (key !== undefined) await connection.query(key)
+  const counted = await countRows(connection, planned, plan)
+  const receipt: WriteReceipt = {
+    rowsSent: encoder.rowsSent,
+    rowsConfirmed: confirmed,
+    rowsCounted: counted,
+    bytesSent: encoder.bytesSent,
+    created: planned.route === 'create',
+    route: planned.route,
+    policyCounts: encoder.nulBytes === 0 ? {} : { nul_bytes: encoder.nulBytes },
+  }
+  if (confirmed !== encoder.rowsSent || counted !== encoder.rowsSent) {
+    const problem = `${encoder.rowsSent} sent, ${confirmed} confirmed, ${counted} in the target`
+    throw new AirlockError('COUNT_MISMATCH', { phase: 'verify', params: { problem } })
+  }
+  return receipt
+}
+
+/** Plans the load, and where the table is to be loaded directly because it is empty, keeps other writers out and looks
+ * again: between the look and the lock it may have been filled. */
+async function lockedPlan(
+  connection: PostgresConnection,
+  plan: WritePlan,
+  columns: readonly Column[],
+): Promise<LoadPlan> {
+  const planned = await planLoad(connection, plan, columns)
+  if (plan.mode !== 'replace' || planned.target === undefined) return planned
+  await connection.query(`LOCK TABLE ${planned.table} IN SHARE ROW EXCLUSIVE MODE`)
+  return planned.route === 'direct' && !(await isEmpty(connection, planned.table))
+    ? planLoad(connection, plan, columns)
+    : planned
+}
+
+async function sendAll(
+  copy: CopyIn,
+  encoder: CopyTextEncoder,
+  frames: Buffer[],
+  first: Batch,
+  rest: AsyncIterator<Batch>,
+  signal: AbortSignal,
+): Promise<number> {
+  await copy.ready
+  const abort = () => copy.abandon()
+  signal.addEventListener('abort', abort, { once: true })
+  try {
+    for (
+      let next: IteratorResult<Batch> = { value: first };
+      next.done !== true;
+      next = await nextOrFailure(copy, rest)
+    ) {
+      encoder.encode(next.value)
+      await sendFrames(copy, frames)
+    }
+    encoder.flush()
+    await sendFrames(copy, frames)
+    copy.finish()
+    return await copy.done
+  } catch (error) {
+    copy.abandon()
+    // Rejects when the server has dropped the rows; which error it gives for that is of no interest.
+    await copy.done.then(undefined, () => undefined)
+    throw error
+  } finally {
+    signal.removeEventListener('abort', abort)
+  }
+}
+
+/** The next batch, unless the server refuses what it got before the source has more. */
+async function nextOrFailure(copy: CopyIn, rest: AsyncIterator<Batch>): Promise<IteratorResult<Batch>> {
+  const refused = copy.done.then((): never => {
+    throw new AirlockError('PROTOCOL_ERROR', { phase: 'write' })
+  })
+  return await Promise.race([rest.next(), refused])
+}
+
+async function sendFrames(copy: CopyIn, frames: Buffer[]): Promise<void> {
+  for (const frame of frames.splice(0)) {
+    if (!copy.send(frame)) await copy.drained()
+  }
+}
+
+/** Rows of this write that are in the table. In a table that others append to, these are the rows of this transaction. */
+async function countRows(connection: PostgresConnection, planned: LoadPlan, plan: WritePlan): Promise<number> {
+  const mine = plan.mode === 'append' && planned.route !== 'create'
+  const where = mine ? ' WHERE xmin = (pg_current_xact_id()::text::numeric % 4294967296)::text::xid' : ''
+  const { rows } = await connection.query(`SELECT count(*) FROM ${planned.table}${where}`)
+  return Number(rows[0]?.[0])
+}
