@@ -1,5 +1,5 @@
 /** Every counter there is. Integers; names that end in `_us` are durations in microseconds. The part after the blank line
- * counts the values to which a policy was applied. */
+ * counts the values to which a policy was applied; `policy_other` those of policies that only their driver knows. */
 export const COUNTERS = [
   'rows_read',
   'rows_masked',
@@ -49,6 +49,7 @@ export const COUNTERS = [
   'geometry_values',
   'json_repaired',
   'empty_enums',
+  'policy_other',
 ] as const
 
 export type CounterName = (typeof COUNTERS)[number]

@@ -68,6 +68,16 @@ export class Telemetry implements AsyncDisposable {
     this.#version += 1
   }
 
+  /** Adds how often policies were applied, by name; names without a counter of their own count as `policy_other`. */
+  addPolicies(counts: Readonly<Record<string, number>>): void {
+    const delta: Partial<Record<CounterName, number>> = {}
+    for (const [name, count] of Object.entries(counts)) {
+      const counter: CounterName = isPolicyCounter(name) ? name : 'policy_other'
+      delta[counter] = (delta[counter] ?? 0) + count
+    }
+    this.add(delta)
+  }
+
   /** All counters of this moment, those of running worker threads included. Frozen. After `stop` the final ones. */
   snapshot(): TelemetrySnapshot {
     if (this.#final !== undefined) return this.#final
@@ -161,6 +171,10 @@ export class Telemetry implements AsyncDisposable {
       onDropped: (count) => this.add({ events_dropped: count }),
     }
   }
+}
+
+function isPolicyCounter(name: string): name is CounterName {
+  return COUNTERS.indexOf(name as CounterName) >= COUNTERS.indexOf('zero_dates')
 }
 
 function addSlab(sums: Record<CounterName, number> & { version: number }, slab: SharedArrayBuffer): void {
