@@ -92,8 +92,11 @@ export function factsOf(engine: EngineFacts): EngineFacts {
   }
 }
 
+/** The administrator's way in. To a server of ours it is the loopback address without TLS, so that it also works when
+ * the server was given a bad certificate on purpose. */
 export function adminOf(facts: Omit<EngineFacts, 'version'>): EngineAdmin {
-  return facts.engine === 'mysql' ? new MysqlAdmin(facts) : new PostgresAdmin(facts)
+  const login = facts.origin === 'url' ? facts : { ...facts, caFile: undefined }
+  return facts.engine === 'mysql' ? new MysqlAdmin(login) : new PostgresAdmin(login)
 }
 
 function own(action: (() => Promise<void>) | undefined): () => Promise<void> {

@@ -1,6 +1,8 @@
+import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { chown, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import type { Binaries } from './binaries.js'
 import { freshDataDirectory } from './data-template.js'
 import type { Engine, EngineOptions } from './engine.js'
@@ -59,8 +61,19 @@ const SPEC: PrivateServerSpec = {
   /** The first password is the same for all servers from one template; from here on each has its own. */
   async ready(facts) {
     const password = randomBytes(18).toString('base64url')
-    await new PostgresAdmin(facts).changePassword(password)
+    await new PostgresAdmin({ ...facts, caFile: undefined }).changePassword(password)
     return password
+  },
+
+  /** A killed Postgres leaves its System V interlock segment (56 bytes), named on the seventh line of its lock file:
+   * `key id`. */
+  async tidy(data) {
+    const lock = await readFile(join(data, 'postmaster.pid'), 'utf8').catch(() => '') // none after an orderly end
+    const id = /^\d+$/.exec(lock.split('\n')[6]?.trim().split(/\s+/)[1] ?? '')?.[0]
+    if (id === undefined) return
+    await promisify(execFile)('ipcrm', ['-m', id]).catch(() => {
+      process.emitWarning(`the shared memory segment ${id} of a killed Postgres could not be removed`)
+    })
   },
 }
 

@@ -41,6 +41,8 @@ export interface PrivateServerSpec {
   }): string[]
   /** Runs once when the server answers; gives the administrator's password from now on. */
   ready(facts: Omit<EngineFacts, 'version'>): Promise<string>
+  /** Frees what a server that was killed leaves outside its directory. */
+  tidy?(data: string): Promise<void>
 }
 
 /** Starts a private server on a free port of the loopback address, in a directory of its own, with password
@@ -59,7 +61,7 @@ export async function startPrivateServer(
       const port = await freePort()
       const settings = options.settings ?? {}
       const args = spec.args({ directory, binaries, data, port, tls, settings })
-      const server = new ServerProcess(directory, binaries.server, args)
+      const server = new ServerProcess(directory, binaries.server, args, () => spec.tidy?.(data) ?? Promise.resolve())
       const facts = factsFor(spec.engine, binaries, port, tls, server, password)
       if (await answers(facts, server)) {
         const current = { ...facts, admin: { user: ADMIN, password: await spec.ready(facts) } }

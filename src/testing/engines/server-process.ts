@@ -15,10 +15,13 @@ export class ServerProcess {
   readonly pid: number
   readonly #child: ChildProcess
   readonly #directory: PrivateDirectory
+  readonly #tidy: (() => Promise<void>) | undefined
   #stopping: Promise<void> | undefined
 
-  constructor(directory: PrivateDirectory, command: string, args: readonly string[]) {
+  /** `tidy` runs when the server has ended, before its directory goes. */
+  constructor(directory: PrivateDirectory, command: string, args: readonly string[], tidy?: () => Promise<void>) {
     this.#directory = directory
+    this.#tidy = tidy
     this.logFile = join(directory.path, 'server.log')
     this.#child = spawnIn(directory, command, args, this.logFile)
     this.#child.unref()
@@ -76,6 +79,7 @@ export class ServerProcess {
         await exit
       }
       if (this.running) await this.kill()
+      await this.#tidy?.()
     } finally {
       await this.#directory.remove()
     }
