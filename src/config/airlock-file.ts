@@ -1,0 +1,41 @@
+import { z } from 'zod'
+import { secret } from '../core/config-fields.js'
+
+/** What configuration needs to know of a driver; every `DriverSpec` fits. */
+export interface DriverDeclaration {
+  /** Strict; its secret fields carry `secret()`. */
+  readonly config: z.ZodObject
+  /** Schemes that the driver's `url:` may have. */
+  readonly urlSchemes?: readonly string[]
+  /** Its policies and the words that each can be given, for pipelines. */
+  readonly policies?: Readonly<Record<string, readonly string[]>>
+}
+
+/** Drivers by the word that `driver:` gives. */
+export type DriverDeclarations = Readonly<Record<string, DriverDeclaration>>
+
+const switchField = (byDefault: boolean) => z.strictObject({ enabled: z.boolean().default(byDefault) }).prefault({})
+
+/** A connection's name: it stands in pipelines, on command lines and in reports. */
+export const connectionName = z.string().regex(/^[A-Za-z][A-Za-z0-9_-]{0,62}$/)
+
+/** airlock.yaml, but for what a driver says of its connections. */
+export const airlockFile = z.strictObject({
+  home: z
+    .string()
+    .min(1)
+    .default('.airlock')
+    .describe('Folder of audit, telemetry, cache, state and runs, relative to this file.'),
+  allow_cmd: z.boolean().default(false).describe('Whether ${cmd:…} references may run programs.'),
+  mask_key: secret().optional().describe('The key of keyed masks such as tokenize.'),
+  deny_unmasked: z
+    .array(z.string().min(1))
+    .default([])
+    .describe('Columns that may only be moved with a mask: `email`, `customers.email`, `*_token`.'),
+  audit: switchField(true).describe('The audit log.'),
+  telemetry: switchField(true).describe('Counters of every run.'),
+  debug: switchField(false).describe('Masked records of native errors.'),
+  connections: z.record(connectionName, z.looseObject({ driver: z.string() })),
+})
+
+export type AirlockFile = z.output<typeof airlockFile>

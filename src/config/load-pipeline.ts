@@ -1,0 +1,162 @@
+import { basename, resolve } from 'node:path'
+import type { MaskChoice, MaskChoices } from '../core/mask-batches.js'
+import { suggest } from '../core/suggest.js'
+import { AirlockError } from '../errors/index.js'
+import { parseRuleName } from '../masking/columns/rule-name.js'
+import type { DriverDeclaration } from './airlock-file.js'
+import type { Config } from './config.js'
+import { fieldsOf } from './field-walk.js'
+import type { Pipeline, PipelineStream } from './pipeline.js'
+import { modeOf, OTHER_NAMES, type PipelineFile, pipelineFile, type StreamEntry } from './pipeline-file.js'
+import {
+  type FieldPath,
+  fieldError,
+  formatPlace,
+  invalidField,
+  isPlainName,
+  type PlaceMap,
+  printableFile,
+} from './place.js'
+import { readTextFile } from './read-text-file.js'
+import { schemaProblem } from './schema-problems.js'
+import { targetTable } from './target-table.js'
+import { parseYamlFile } from './yaml-file.js'
+
+type KnownPolicies = Readonly<Record<string, readonly string[]>> | undefined
+
+const REFERENCE = /\$\{(env|file|cmd):/
+
+/** Loads and checks a pipeline file against the connections of `config`. Every stream comes out with the defaults filled in;
+ * a mode that is given nowhere is `append`, which changes no row that is there. Throws CONFIG_NOT_FOUND,
+ * CONFIG_UNKNOWN_KEY, CONNECTION_UNKNOWN and CONFIG_INVALID; each names the field and the line, never a value. */
+export async function loadPipeline(
+  path: string,
+  config: Pick<Config, 'connectionNames' | 'declaration'>,
+): Promise<Pipeline> {
+  const absolute = resolve(path)
+  const yaml = parseYamlFile((await readTextFile(absolute)).text, printableFile(absolute))
+  const parsed = pipelineFile.safeParse(yaml.value)
+  if (!parsed.success) {
+    const context = { file: yaml, schema: pipelineFile, value: yaml.value, base: [], otherNames: OTHER_NAMES }
+    throw schemaProblem(parsed.error.issues, context)
+  }
+  const file = parsed.data
+  for (const { path: at, value } of fieldsOf(pipelineFile, yaml.value)) {
+    if (typeof value === 'string' && REFERENCE.test(value)) {
+      throw invalidField(yaml, at, 'references belong into airlock.yaml')
+    }
+  }
+  for (const side of ['source', 'target'] as const) requireConnection(yaml, side, file[side], config.connectionNames)
+  const known = knownPolicies(config.declaration(file.source).declaration, config.declaration(file.target).declaration)
+  checkPolicies(yaml, ['defaults', 'policies'], file.defaults?.policies ?? {}, known)
+  for (const [name, entry] of Object.entries(file.streams)) {
+    checkPolicies(yaml, ['streams', name, 'policies'], entry?.policies ?? {}, known)
+  }
+  const streams = Object.entries(file.streams).map(([name, entry]) => streamOf(yaml, name, entry ?? {}, file))
+  if (streams.length === 0) throw invalidField(yaml, ['streams'], 'it must not be empty')
+  refuseSharedTargets(yaml, streams)
+  const name = file.name ?? basename(absolute).replace(/\.[^.]*$/, '')
+  return { name, source: file.source, target: file.target, streams }
+}
+
+function requireConnection(file: PlaceMap, side: string, name: string, known: readonly string[]): void {
+  if (known.includes(name)) return
+  // A URL in the place of a name may hold a password.
+  const shown = isPlainName(name) ? name : `what ${side} says`
+  const at = `${shown} (${file.name} line ${file.line([side])})`
+  const suggestion = suggest(name, known)
+  throw new AirlockError('CONNECTION_UNKNOWN', { phase: 'config', params: { at, suggestion } })
+}
+
+function knownPolicies(source: DriverDeclaration, target: DriverDeclaration): KnownPolicies {
+  if (source.policies === undefined || target.policies === undefined) return undefined
+  return { ...source.policies, ...target.policies }
+}
+
+/** A policy must belong to the driver of one side. Drivers that do not declare theirs are taken at their word. */
+function checkPolicies(
+  file: PlaceMap,
+  at: FieldPath,
+  policies: Readonly<Record<string, unknown>>,
+  known: KnownPolicies,
+) {
+  if (known === undefined) return
+  for (const [name, word] of Object.entries(policies)) {
+    const choices = Object.hasOwn(known, name) ? known[name]! : undefined
+    if (choices === undefined) {
+      const suggestion = suggest(name, Object.keys(known))
+      throw fieldError('CONFIG_UNKNOWN_KEY', file, [...at, name], { suggestion })
+    }
+    if (!choices.includes(String(word))) {
+      throw invalidField(file, [...at, name], `the choices are ${choices.join(', ')}`)
+    }
+  }
+}
+
+function streamOf(file: PlaceMap, name: string, entry: StreamEntry, { defaults = {} }: PipelineFile): PipelineStream {
+  const at = ['streams', name]
+  if (entry.table !== undefined && entry.query !== undefined) {
+    throw invalidField(file, [...at, 'query'], 'the stream already has a table')
+  }
+  if (entry.query !== undefined && entry.where !== undefined) {
+    throw invalidField(file, [...at, 'where'], 'a condition belongs into the query')
+  }
+  const table = entry.query === undefined ? (entry.table ?? name) : undefined
+  const cursor = entry.cursor ?? defaults.cursor
+  const schema = entry.schema ?? defaults.schema
+  return {
+    name,
+    ...(table === undefined ? {} : { table }),
+    ...(entry.query === undefined ? {} : { query: entry.query }),
+    targetTable: readTarget(file, at, () => targetTable(entry.target_table, table ?? name, schema)),
+    mode: modeOf(entry.mode ?? defaults.mode ?? 'append'),
+    primaryKey: listOf(entry.primary_key ?? defaults.primary_key ?? []),
+    ...(cursor === undefined ? {} : { cursor }),
+    ...(entry.select === undefined ? {} : { select: listOf(entry.select) }),
+    ...(entry.where === undefined ? {} : { where: entry.where }),
+    mask: masksOf(file, [...at, 'mask'], entry.mask ?? {}),
+    policies: wordsOf({ ...defaults.policies, ...entry.policies }),
+    disabled: entry.disabled ?? false,
+  }
+}
+
+function readTarget(file: PlaceMap, at: FieldPath, read: () => string): string {
+  try {
+    return read()
+  } catch {
+    throw invalidField(
+      file,
+      at,
+      'a table is `name` or `schema.name`, with double quotes around a part that holds a dot',
+    )
+  }
+}
+
+function masksOf(file: PlaceMap, at: FieldPath, written: NonNullable<StreamEntry['mask']>): MaskChoices {
+  const choices = Object.entries(written).map(([column, choice]): [string, MaskChoice] => {
+    const { rule, domain } = typeof choice === 'object' && choice !== null ? choice : { rule: choice }
+    const text = rule ?? 'null'
+    parseRuleName(text, formatPlace(file, [...at, column]))
+    return [column, domain === undefined ? text : { rule: text, domain }]
+  })
+  return Object.fromEntries(choices)
+}
+
+/** Two streams may add to one table. Where one of them replaces it, the last one to finish would win. */
+function refuseSharedTargets(file: PlaceMap, streams: readonly PipelineStream[]): void {
+  const active = streams.filter((stream) => !stream.disabled)
+  for (const stream of active) {
+    const other = active.find((one) => one !== stream && one.targetTable === stream.targetTable)
+    if (other !== undefined && stream.mode === 'replace') {
+      throw invalidField(file, ['streams', stream.name], 'another stream writes to the table that this one replaces')
+    }
+  }
+}
+
+function listOf(value: string | readonly string[]): readonly string[] {
+  return typeof value === 'string' ? [value] : value
+}
+
+function wordsOf(written: Readonly<Record<string, string | null>>): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(written).map(([name, word]) => [name, word ?? 'null']))
+}

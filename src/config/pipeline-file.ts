@@ -1,0 +1,85 @@
+import { z } from 'zod'
+import type { PipelineMode } from './pipeline.js'
+
+const MODES = ['append', 'replace', 'merge', 'delete+insert'] as const satisfies readonly PipelineMode[]
+
+/** What other tools call the modes. */
+const MODE_ALIASES = {
+  insert: 'append',
+  'full-refresh': 'replace',
+  truncate: 'replace',
+  overwrite: 'replace',
+  incremental: 'merge',
+  upsert: 'merge',
+} as const satisfies Record<string, PipelineMode>
+
+type ModeWord = PipelineMode | keyof typeof MODE_ALIASES
+
+/** What other tools call a key, for "did you mean". */
+export const OTHER_NAMES: Readonly<Record<string, string>> = {
+  update_key: 'cursor',
+  incremental_key: 'cursor',
+  sql: 'query',
+  object: 'target_table',
+  dest_table: 'target_table',
+  destination: 'target',
+  write_disposition: 'mode',
+  masks: 'mask',
+  columns: 'select',
+}
+
+/** The mode that a word of the file stands for. */
+export function modeOf(word: ModeWord): PipelineMode {
+  return word in MODE_ALIASES ? MODE_ALIASES[word as keyof typeof MODE_ALIASES] : (word as PipelineMode)
+}
+
+const words = Object.keys(MODE_ALIASES) as (keyof typeof MODE_ALIASES)[]
+const mode = z.enum([...MODES, ...words]).describe('How rows meet those that the target has.')
+const text = () => z.string().min(1)
+const list = () => z.union([text(), z.array(text()).min(1)])
+// `null` is a rule and a policy word, and YAML reads it as nothing.
+const word = () => z.union([text(), z.null()])
+
+const policies = z
+  .record(z.string().regex(/^[a-z][a-z0-9_]{0,40}$/), word())
+  .describe('Choices for values that have no equal in the target, e.g. zero_dates: error.')
+
+const mask = z
+  .record(text(), z.union([text(), z.null(), z.strictObject({ rule: word(), domain: text().optional() })]))
+  .describe('Column → rule, or {rule, domain} to keep equal values equal across tables.')
+
+const shared = {
+  mode: mode.optional(),
+  schema: text().optional().describe('Schema of the target tables that name none.'),
+  primary_key: list().optional().describe("Key columns; the source's primary key where left out."),
+  cursor: text().optional().describe('Column that grows with every change.'),
+  policies: policies.optional(),
+}
+
+const stream = z.strictObject({
+  ...shared,
+  table: text().optional().describe("Table of the source; the stream's name where left out."),
+  query: text().optional().describe("A SELECT of the source's dialect, instead of a table."),
+  target_table: text().optional().describe("Table of the target; the source table's name where left out."),
+  select: list().optional().describe('Columns in this order; -name leaves one out.'),
+  where: text().optional().describe("A condition in the source's dialect."),
+  mask: mask.optional(),
+  disabled: z.boolean().optional(),
+})
+
+export type StreamEntry = z.output<typeof stream>
+
+/** A pipeline file. */
+export const pipelineFile = z.strictObject({
+  name: z
+    .string()
+    .regex(/^[\w][\w .-]{0,62}$/)
+    .optional()
+    .describe("What reports call it; the file's name where left out."),
+  source: text().describe('Name of a connection.'),
+  target: text().describe('Name of a connection.'),
+  defaults: z.strictObject(shared).optional(),
+  streams: z.record(text(), z.union([stream, z.null()])),
+})
+
+export type PipelineFile = z.output<typeof pipelineFile>

@@ -1,0 +1,32 @@
+import type { MaskChoices } from '../core/mask-batches.js'
+
+/** How a stream's rows meet those that the target has. The target's driver says which of them it can do. */
+export type PipelineMode = 'append' | 'replace' | 'merge' | 'delete+insert'
+
+/** A checked pipeline file. */
+export interface Pipeline {
+  readonly name: string
+  /** Names of connections. */
+  readonly source: string
+  readonly target: string
+  /** In the order of the file, the disabled ones included. */
+  readonly streams: readonly PipelineStream[]
+}
+
+/** One stream with the pipeline's defaults filled in. Exactly one of `table` and `query` is there. */
+export interface PipelineStream {
+  readonly name: string
+  readonly table?: string
+  readonly query?: string
+  /** The table to write, with its schema where one was given. */
+  readonly targetTable: string
+  readonly mode: PipelineMode
+  /** Empty: the source's primary key. */
+  readonly primaryKey: readonly string[]
+  readonly cursor?: string
+  readonly select?: readonly string[]
+  readonly where?: string
+  readonly mask: MaskChoices
+  readonly policies: Readonly<Record<string, string>>
+  readonly disabled: boolean
+}
