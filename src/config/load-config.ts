@@ -8,6 +8,7 @@ import { FieldResolver } from './field-resolver.js'
 import { findConfig } from './find-config.js'
 import { fieldError, invalidField, printableFile } from './place.js'
 import { readTextFile, type TextFile } from './read-text-file.js'
+import { fillEnvTemplate, isEnvTemplate } from './reference.js'
 import { schemaProblem } from './schema-problems.js'
 import { SecretResolver } from './secret-resolver.js'
 import { parseYamlFile, type YamlFile } from './yaml-file.js'
@@ -52,7 +53,10 @@ export async function loadConfig(options: LoadConfigOptions): Promise<Config> {
   const file = parseFile(yaml)
   return new Config({
     path,
-    home: environment.home === undefined ? resolve(folder, file.home) : resolve(options.cwd, environment.home),
+    home:
+      environment.home === undefined
+        ? resolve(folder, homeOf(yaml, file, variables))
+        : resolve(options.cwd, environment.home),
     file,
     maskKey,
     connections: declare(yaml, file, options.drivers, fields),
@@ -71,6 +75,12 @@ function refuseForeign(yaml: YamlFile, file: TextFile, userId: number | undefine
   if (yaml.value['allow_cmd'] === true && (foreign || (file.mode & 0o002) !== 0)) {
     throw invalidField(yaml, ['allow_cmd'], 'the file can be changed by other users')
   }
+}
+
+function homeOf(yaml: YamlFile, { home }: AirlockFile, variables: Variables): string {
+  const filled = isEnvTemplate(home) ? fillEnvTemplate(home, (name) => variables[name]) : undefined
+  if (filled === undefined) throw invalidField(yaml, ['home'], 'a variable that it refers to is not set')
+  return filled
 }
 
 function parseFile(yaml: YamlFile): AirlockFile {

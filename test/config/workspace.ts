@@ -3,39 +3,10 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { inspect } from 'node:util'
 import { expect, onTestFinished } from 'vitest'
-import { z } from 'zod'
-import type { DriverDeclarations } from '../../src/config/airlock-file.js'
 import { type LoadConfigOptions, loadConfig } from '../../src/config/load-config.js'
-import { commonFields, secret, serverFields, topology } from '../../src/core/config-fields.js'
 import { AirlockError, type ErrorCode } from '../../src/errors/index.js'
 import type { Secret } from '../../src/masking/secret.js'
-
-/** Two drivers as the built-in ones are made: one server, one API with secrets in a union, a list and a map. */
-export const drivers = {
-  server: {
-    config: z.strictObject({ ...commonFields, ...serverFields }),
-    urlSchemes: ['server'],
-    policies: { zero_dates: ['null', 'error'], time: ['interval', 'time'] },
-  },
-  api: {
-    config: z
-      .strictObject({
-        ...commonFields,
-        endpoint: topology(),
-        weight: z.number().optional(),
-        auth: z
-          .discriminatedUnion('type', [
-            z.strictObject({ type: z.literal('bearer'), token: secret() }),
-            z.strictObject({ type: z.literal('basic'), user: topology(), password: secret() }),
-          ])
-          .optional(),
-        headers: z.record(z.string(), secret()).optional(),
-        keys: z.array(secret()).optional(),
-      })
-      .refine((config) => config.endpoint !== 'nowhere', { error: 'the endpoint leads nowhere' }),
-    policies: {},
-  },
-} as const satisfies DriverDeclarations
+import { drivers } from './drivers.js'
 
 /** A folder of its own for one test, removed afterwards. */
 export async function workspace(files: Readonly<Record<string, string | Uint8Array>> = {}): Promise<string> {
