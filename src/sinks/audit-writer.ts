@@ -142,20 +142,30 @@ export class AuditWriter {
   async #step<T>(work: () => Promise<T>): Promise<T> {
     return await this.#mutex.runExclusive(async () => {
       await this.#backOff()
-      const { lock, lockTimeoutMs } = this.#options
       if (this.#closing.signal.aborted) throw unavailable(undefined)
-      if (lock !== null && !(await lock.acquire(lockTimeoutMs, this.#closing.signal))) throw unavailable('ETIMEDOUT')
+      try {
+        await this.#acquire()
+      } catch (error) {
+        throw this.#degrade(error)
+      }
       try {
         const result = await work()
         this.#failuresInRow = 0
         if (this.#options.reserve.isMissing) await this.#options.reserve.ensure()
         return result
       } catch (error) {
-        throw await this.#degrade(error)
+        const failure = this.#degrade(error)
+        await this.#recordDegraded()
+        throw failure
       } finally {
-        lock?.release()
+        this.#options.lock?.release()
       }
     })
+  }
+
+  async #acquire(): Promise<void> {
+    const { lock, lockTimeoutMs } = this.#options
+    if (lock !== null && !(await lock.acquire(lockTimeoutMs, this.#closing.signal))) throw unavailable('ETIMEDOUT')
   }
 
   async #extend(records: readonly PendingRecord[]): Promise<readonly Receipt[]> {
@@ -266,21 +276,22 @@ export class AuditWriter {
     }
   }
 
-  async #degrade(error: unknown): Promise<AirlockError> {
-    const errno = errnoOf(error)
+  #degrade(error: unknown): AirlockError {
+    const origin = error instanceof AirlockError ? error.origin : errnoOf(error)
     this.#failures += 1
     this.#failuresInRow += 1
-    this.#lastErrno = errno
-    if (errno === 'EFBIG') this.#leaveBecause = 'file_too_large'
-    if (errno === 'ENOSPC' || errno === 'EDQUOT') await this.#recordDegraded(errno)
-    return error instanceof AirlockError ? error : unavailable(errno)
+    this.#lastErrno = origin
+    if (origin === 'EFBIG') this.#leaveBecause = 'file_too_large'
+    return error instanceof AirlockError ? error : unavailable(origin)
   }
 
-  /** Spends the reserve on one record that says why the ones after it are missing. */
-  async #recordDegraded(errno: string): Promise<void> {
+  /** On a full disk, spends the reserve on one record that says why those after it are missing. */
+  async #recordDegraded(): Promise<void> {
+    const full = this.#lastErrno === 'ENOSPC' || this.#lastErrno === 'EDQUOT'
     try {
-      if (!(await this.#options.reserve.spend())) return
-      this.#notes.push(this.#options.serialise({ type: LOG_EVENTS.degraded, data: { origin: errno } }))
+      if (!full || !(await this.#options.reserve.spend())) return
+      const data = { origin: this.#lastErrno }
+      this.#notes.push(this.#options.serialise({ type: LOG_EVENTS.degraded, data }))
       await this.#extend([])
     } catch {
       this.#failures += 1

@@ -81,8 +81,10 @@ export class DirectoryLock {
     if (!this.#binding.tryLock(this.#fd)) return false
     if (this.#isInPlace()) return true
     // Somebody removed or replaced the lock file: a lock on the old inode excludes nobody.
+    this.#binding.unlock(this.#fd)
+    const inPlace = openLockFile(this.#path)
     closeSync(this.#fd)
-    this.#fd = openLockFile(this.#path)
+    this.#fd = inPlace
     return false
   }
 
