@@ -11,14 +11,14 @@ export interface AirlockCopyOptions {
   readonly summary: string
   /** The rule for the data set's masked column. */
   readonly mask?: string
-  /** Arguments after those that every case has. */
-  readonly args?: readonly string[]
+  /** Without audit, telemetry and verification: what these cost is the difference. */
+  readonly bare?: boolean
   /** The built CLI. */
   readonly bin: string
 }
 
 /** `airlock copy` from MySQL to Postgres, as a user runs it: the built CLI, a configuration file, secrets in the
- * environment, audit and telemetry on, verified by count. */
+ * environment, and unless `bare` with audit and telemetry, verified by count. */
 export function airlockCopy(options: AirlockCopyOptions): BenchCase {
   return {
     name: options.name,
@@ -34,7 +34,7 @@ export function airlockCopy(options: AirlockCopyOptions): BenchCase {
     async prepare(setting) {
       const { dataSet, servers, directory } = setting
       const config = join(directory, 'airlock.yaml')
-      await writeFile(config, stringify(configuration(setting)), { mode: 0o600 })
+      await writeFile(config, stringify(configuration(setting, options)), { mode: 0o600 })
       return {
         program: process.execPath,
         args: [
@@ -43,9 +43,8 @@ export function airlockCopy(options: AirlockCopyOptions): BenchCase {
           ...['--config', config],
           ...['--source', 'shop', '--source-table', dataSet.name],
           ...['--target', 'warehouse', '--target-table', `public.${dataSet.name}`],
-          ...['--mode', 'append', '--verify', 'count', '--quiet'],
+          ...['--mode', 'append', '--verify', options.bare === true ? 'none' : 'count', '--quiet'],
           ...(options.mask === undefined ? [] : ['--mask', `${dataSet.maskedColumn}:${options.mask}`]),
-          ...(options.args ?? []),
         ],
         env: {
           BENCH_SOURCE_PASSWORD: servers.mysql.database.password,
@@ -57,10 +56,12 @@ export function airlockCopy(options: AirlockCopyOptions): BenchCase {
   }
 }
 
-function configuration({ servers, directory }: CaseSetting): Record<string, unknown> {
+function configuration({ servers, directory }: CaseSetting, { bare }: AirlockCopyOptions): Record<string, unknown> {
   const { mysql, postgres } = servers
   return {
     home: join(directory, 'home'),
+    audit: { enabled: bare !== true },
+    telemetry: { enabled: bare !== true },
     connections: {
       shop: {
         driver: 'mysql',

@@ -20,6 +20,8 @@ export interface DataSet {
   readonly columns: readonly DataColumn[]
   /** The column that the masked cases mask; data sets without one have no masked case. */
   readonly maskedColumn?: string
+  /** Only how time and memory of Airlock grow is of interest: the peers are left out. */
+  readonly withoutPeers?: boolean
   /** One row in COPY text (PostgreSQL, "COPY: Text Format") with its newline. Timestamps carry no zone: UTC is meant. */
   row(id: number, random: Random): string
 }

@@ -5,6 +5,7 @@ const SHAPE = {
     { name: 'id', mysql: 'INT', postgres: 'integer' },
     { name: 'code', mysql: 'VARCHAR(16)', postgres: 'varchar(16)' },
   ],
+  withoutPeers: true,
   row: (id, random) => `${id}\tc${random.uint32().toString(36)}\n`,
 } satisfies Partial<DataSet>
 

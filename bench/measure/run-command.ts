@@ -43,6 +43,7 @@ export async function runCommand(command: Command, options: RunOptions): Promise
     time === undefined
       ? [command.program, ...command.args]
       : [time, '-q', '-o', report, '-f', '%U %S %M', command.program, ...command.args]
+  options.signal.throwIfAborted()
   const start = process.hrtime.bigint()
   const child = spawn(program as string, args, {
     cwd: directory,
@@ -55,14 +56,17 @@ export async function runCommand(command: Command, options: RunOptions): Promise
   }
   options.signal.addEventListener('abort', end)
   const sampler = new Sampler(child.pid, time === undefined ? 0 : 1)
+  let wallSeconds = 0
+  child.once('exit', () => {
+    wallSeconds = Number(process.hrtime.bigint() - start) / 1e9
+  })
   let words = ''
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     words = (words + text).slice(-LAST_WORDS)
   })
   try {
+    const [exitCode] = await once(child, 'close')
     options.signal.throwIfAborted()
-    const [exitCode] = await once(child, 'exit')
-    const wallSeconds = Number(process.hrtime.bigint() - start) / 1e9
     const exact = time === undefined ? undefined : await readReport(report)
     return {
       exitCode: typeof exitCode === 'number' ? exitCode : -1,

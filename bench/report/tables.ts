@@ -24,17 +24,18 @@ export function dataSetTable(result: DataSetResult): string {
     verdicts(runs.filter((run) => run.caseName === name)),
   ])
   return [
-    `### ${dataSet}: ${rows.toLocaleString('en')} rows, ${title}, ${(bytes / 1e6).toFixed(0)} MB as text`,
+    `### ${dataSet}: ${rows.toLocaleString('en')} rows, ${title}, ${(bytes / 1e6).toFixed(1)} MB as text`,
     '',
     markdown(header, lines),
     ...left.map(({ name, reason }) => `\n${name}: ${reason}`),
   ].join('\n')
 }
 
-/** The goals as a Markdown table. */
-export function goalTable(goals: readonly GoalLine[]): string {
+/** The goals as a Markdown table. At a small scale the figures are mostly start-up, which the heading says. */
+export function goalTable(goals: readonly GoalLine[], scale: number): string {
   const lines = goals.map(({ text, goal, measured, reached }) => [text, goal, range(measured), reached ? 'yes' : 'NO'])
-  return `### Goals\n\n${markdown(['figure', 'goal', 'measured', 'reached'], lines)}`
+  const heading = scale < 1 ? `Goals (meant for scale 1; at ${scale} start-up decides)` : 'Goals'
+  return `### ${heading}\n\n${markdown(['figure', 'goal', 'measured', 'reached'], lines)}`
 }
 
 /** One run as a line of progress. */
