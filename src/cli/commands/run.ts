@@ -1,0 +1,52 @@
+import { loadPipeline } from '../../config/load-pipeline.js'
+import type { Pipeline } from '../../config/pipeline.js'
+import { runPipeline } from '../../run/local-runner.js'
+import type { VerifyKind } from '../../run/run-stream.js'
+import { Workspace } from '../../run/workspace.js'
+import type { CommandContext, GlobalOptions } from '../program.js'
+import { ProgressLine } from '../progress-line.js'
+import { formatReport } from '../run-table.js'
+import { planCommand } from './plan.js'
+
+export interface RunCommandOptions {
+  readonly streams?: readonly string[]
+  readonly verify: VerifyKind
+  readonly dryRun?: boolean
+}
+
+/** `airlock run PIPELINE.yaml` */
+export async function runCommand(
+  context: CommandContext,
+  common: GlobalOptions,
+  file: string,
+  options: RunCommandOptions,
+): Promise<void> {
+  if (options.dryRun === true) return await planCommand(context, common, file, options)
+  await using workspace = await Workspace.open({ configFile: common.config, debug: common.debug === true })
+  context.output.use(workspace.masker)
+  const pipeline = await loadPipeline(file, workspace.config)
+  await runAndReport(context, common, workspace, pipeline, options)
+}
+
+/** Runs a pipeline with a progress line and prints its report; sets the exit code. */
+export async function runAndReport(
+  context: CommandContext,
+  common: GlobalOptions,
+  workspace: Workspace,
+  pipeline: Pipeline,
+  options: Pick<RunCommandOptions, 'streams' | 'verify'>,
+): Promise<void> {
+  const { output, signal } = context
+  const progress = new ProgressLine(output, common.progress)
+  const report = await runPipeline(workspace, pipeline, {
+    signal,
+    verify: options.verify,
+    ...(options.streams === undefined ? {} : { streams: options.streams }),
+    onProgress: (now) => progress.update(now),
+    onStream: (done) => progress.finish(done),
+  })
+  process.exitCode = report.exit_code
+  const failed = report.streams.find((stream) => stream.error !== null)
+  if (report.status === 'ok') output.result(report, formatReport(report, output))
+  else output.failedResult(report, formatReport(report, output), failed?.error ?? { code: 'INTERRUPTED' })
+}

@@ -1,0 +1,138 @@
+import { Command, type CommanderError, Option } from 'commander'
+import { AirlockError } from '../errors/index.js'
+import type { Output } from './output.js'
+import { version } from './version.js'
+
+/** What every command is given. */
+export interface CommandContext {
+  readonly output: Output
+  readonly signal: AbortSignal
+}
+
+/** Options that every command has. */
+export interface GlobalOptions {
+  readonly config?: string
+  readonly debug?: boolean
+  readonly progress: boolean
+  readonly showTopology?: boolean
+}
+
+/** Help or the version was printed: nothing more to say. */
+export class UsageShown extends Error {
+  readonly exitCode: number
+
+  constructor(exitCode: number) {
+    super('usage')
+    this.exitCode = exitCode
+  }
+}
+
+/** The command line as a tree of commands. Each command's code is loaded when it runs. */
+export function createProgram(context: CommandContext): Command {
+  const program = new Command('airlock')
+    .description('Moves rows between databases. Leaks nothing, leaves nothing open.')
+    .version(version(), '-V, --version', 'print the version')
+    .option('--config <file>', 'airlock.yaml to use (default: the nearest one upwards)')
+    .option('--json', 'print one JSON envelope on stdout')
+    .option('-q, --quiet', 'print nothing but the result and errors')
+    .option('--no-progress', 'no progress line')
+    .option('--debug', 'keep masked records of native errors under home/debug')
+    .option('--show-topology', 'show hosts and databases to a person who may see them')
+    .exitOverride()
+    .configureOutput({ writeErr: () => undefined })
+  const common = () => program.opts<GlobalOptions>()
+
+  program
+    .command('run')
+    .description('run a pipeline: read, mask, write, verify')
+    .argument('<pipeline>', 'pipeline file, e.g. nightly.yaml')
+    .option('--streams <names>', 'only these streams, separated by commas', list)
+    .addOption(
+      new Option('--verify <kind>', 'what is compared before the commit').choices(['none', 'count']).default('count'),
+    )
+    .option('--dry-run', 'the same as `airlock plan`')
+    .action(async (file, options) => (await import('./commands/run.js')).runCommand(context, common(), file, options))
+
+  program
+    .command('copy')
+    .description('move one table without a pipeline file')
+    .requiredOption('--source <connection>', 'connection to read from')
+    .requiredOption('--source-table <table>', 'table to read')
+    .requiredOption('--target <connection>', 'connection to write to')
+    .option('--target-table <table>', "table to write (default: the source table's name)")
+    .option('--mode <mode>', 'append or replace', 'append')
+    .option('--primary-key <column>', 'key column of a new table; repeat for more', collect, [])
+    .option('--mask <column:rule>', 'mask of one column; repeat for more', collect, [])
+    .option('--select <columns>', 'columns, separated by commas; -name leaves one out', list)
+    .option('--where <condition>', "condition in the source's dialect")
+    .option('--policy <name=choice>', 'e.g. zero_dates=error; repeat for more', collect, [])
+    .addOption(
+      new Option('--verify <kind>', 'what is compared before the commit').choices(['none', 'count']).default('count'),
+    )
+    .action(async (options) => (await import('./commands/copy.js')).copyCommand(context, common(), options))
+
+  program
+    .command('plan')
+    .description('say what a run would do; write nothing')
+    .argument('<pipeline>', 'pipeline file')
+    .option('--streams <names>', 'only these streams, separated by commas', list)
+    .action(async (file, options) => (await import('./commands/plan.js')).planCommand(context, common(), file, options))
+
+  program
+    .command('check')
+    .description('connect, authenticate and ask one question')
+    .argument('[connections...]', 'connections by name (default: all)')
+    .action(async (names) => (await import('./commands/check.js')).checkCommand(context, common(), names))
+
+  program
+    .command('demo')
+    .description('MySQL → masked → Postgres on servers of its own')
+    .addOption(new Option('--rows <number>', 'rows of the largest table').default('200000'))
+    .action(async (options) => (await import('./commands/demo.js')).demoCommand(context, common(), options))
+
+  const config = program.command('config').description('look at the configuration')
+  config
+    .command('check')
+    .description('check airlock.yaml and every secret reference in it')
+    .option('--offline', 'do not resolve the secret references')
+    .action(async (options) =>
+      (await import('./commands/config-check.js')).configCheckCommand(context, common(), options),
+    )
+
+  const audit = program.command('audit').description('look at the audit log')
+  audit
+    .command('verify')
+    .description('check every record of the audit log')
+    .argument('[dir]', 'folder of the log (default: that of the configuration)')
+    .action(async (dir) => (await import('./commands/audit-verify.js')).auditVerifyCommand(context, common(), dir))
+
+  for (const command of [program, ...descendants(program)]) shareErrors(command)
+  return program
+}
+
+/** Commander's own complaints become errors of ours; help and version are printed by it. */
+function shareErrors(command: Command): void {
+  command.configureOutput({ writeErr: () => undefined }).exitOverride((error: CommanderError) => {
+    if (error.exitCode === 0 || error.code === 'commander.help') {
+      if (error.code === 'commander.help') process.stdout.write(command.helpInformation())
+      throw new UsageShown(error.exitCode === 0 ? 0 : 2)
+    }
+    const problem = error.message.replace(/^error: /, '').replace(/\.$/, '')
+    throw new AirlockError('USAGE', { phase: 'config', params: { problem } })
+  })
+}
+
+function descendants(command: Command): readonly Command[] {
+  return command.commands.flatMap((child) => [child, ...descendants(child)])
+}
+
+function list(value: string): readonly string[] {
+  return value
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '')
+}
+
+function collect(value: string, before: readonly string[]): readonly string[] {
+  return [...before, value]
+}

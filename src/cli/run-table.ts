@@ -1,0 +1,50 @@
+import type { RunReport, StreamReport } from '../run/report.js'
+import { errorLine, type Output } from './output.js'
+import { formatBytes, formatTable } from './table.js'
+
+/** A run's report as people read it: a table of streams, what went wrong, the sum. */
+export function formatReport(report: RunReport, output: Output): string {
+  const rows = report.streams.map((stream) => [
+    stream.stream,
+    stream.status,
+    stream.rows_written.toLocaleString('en'),
+    formatBytes(stream.bytes),
+    stream.seconds.toFixed(2),
+    stream.seconds > 0 ? Math.round(stream.rows_written / stream.seconds).toLocaleString('en') : '0',
+    stream.masked_columns.join(', '),
+    verificationOf(stream),
+  ])
+  const head = ['stream', 'status', 'rows', 'bytes', 'seconds', 'rows/s', 'masked', 'verified']
+  const { opened, closed } = report.connections
+  return [
+    formatTable(head, rows),
+    ...report.streams.flatMap(policyLines),
+    ...report.streams.flatMap(errorLines),
+    output.bold(`${report.status}: `) +
+      `${report.rows_written.toLocaleString('en')} rows in ${report.seconds.toFixed(2)} s, ` +
+      `peak memory ${formatBytes(report.peak_rss_bytes)}, connections opened ${opened}, closed ${closed}, run ${report.run_id}`,
+  ].join('\n')
+}
+
+function verificationOf(stream: StreamReport): string {
+  if (stream.status !== 'ok') return '-'
+  return stream.verification.kind === 'none' ? 'not asked for' : `${stream.verification.kind} ok`
+}
+
+function policyLines(stream: StreamReport): readonly string[] {
+  const applied = Object.entries(stream.policies).map(([name, count]) => `${name} ${count.toLocaleString('en')}`)
+  return applied.length === 0 ? [] : [`  ${stream.stream}: policies applied: ${applied.join(', ')}`]
+}
+
+function errorLines(stream: StreamReport): readonly string[] {
+  if (stream.error === null) return []
+  const { code, message, hint, origin, ref } = stream.error
+  const error = {
+    code: code as never,
+    message: String(message),
+    hint: String(hint),
+    origin: origin === undefined ? undefined : String(origin),
+    ref: String(ref),
+  }
+  return [`  ${stream.stream}: ${errorLine(error)}`]
+}

@@ -1,0 +1,94 @@
+import { join } from 'node:path'
+import type { Config } from '../config/config.js'
+import { readEnvironment } from '../config/environment.js'
+import { loadConfig } from '../config/load-config.js'
+import type { ManagedSession } from '../core/managed-session.js'
+import { builtinDrivers, findDriver } from '../drivers/builtin.js'
+import { AirlockError } from '../errors/index.js'
+import { createMasker, type Masker } from '../masking/index.js'
+import { AuditLog, DebugSink, Telemetry } from '../sinks/index.js'
+
+export interface WorkspaceOptions {
+  /** airlock.yaml; without it the nearest one from `cwd` upwards. */
+  readonly configFile?: string | undefined
+  readonly cwd?: string
+  /** Masked records of native errors are kept, whatever the configuration says. */
+  readonly debug?: boolean
+}
+
+/** The composition root: everything that exists once per process and is handed down from here. Its owner closes it. */
+export class Workspace implements AsyncDisposable {
+  readonly config: Config
+  readonly masker: Masker
+  readonly telemetry: Telemetry
+  readonly debug: DebugSink
+  #audit: Promise<AuditLog> | undefined
+  #closing: Promise<void> | undefined
+
+  private constructor(config: Config, masker: Masker, debug: boolean) {
+    this.config = config
+    this.masker = masker
+    const kept = config.telemetry.enabled ? { dir: join(config.home, 'telemetry') } : {}
+    this.telemetry = Telemetry.open({ ...kept, masker })
+    this.debug = new DebugSink({ dir: join(config.home, 'debug'), masker, enabled: debug || config.debug.enabled })
+  }
+
+  /** Loads the configuration. Every secret that it resolves later is masked from that moment on. */
+  static async open(options: WorkspaceOptions = {}): Promise<Workspace> {
+    const masker = createMasker({})
+    const environment = readEnvironment()
+    const config = await loadConfig({
+      file: options.configFile,
+      cwd: options.cwd ?? process.cwd(),
+      env: environment.variables,
+      drivers: Object.fromEntries(Object.entries(builtinDrivers).map(([name, { spec }]) => [name, spec])),
+      onSecret: (secret) => masker.add(secret.reveal()),
+    })
+    return new Workspace(config, masker, options.debug === true || environment.debug)
+  }
+
+  /** Where audit records go, or undefined where the configuration turned them off. */
+  get auditDir(): string | undefined {
+    return this.config.audit.enabled ? join(this.config.home, 'audit') : undefined
+  }
+
+  /** Runs `work` between an intent record and an outcome record; without its intent recorded it does not run. */
+  async audited<T>(type: string, data: unknown, work: () => Promise<T>, describe?: (result: T) => unknown): Promise<T> {
+    const dir = this.auditDir
+    if (dir === undefined) return await work()
+    this.#audit ??= AuditLog.open({ dir, masker: this.masker })
+    const audit = await this.#audit
+    return await audit.guard({ type, data }, work, describe)
+  }
+
+  /** Opens a connection of the configuration; the caller closes the session. */
+  async connect(name: string, signal?: AbortSignal): Promise<ManagedSession> {
+    const { driver, settings } = await this.config.connection(name)
+    const found = findDriver(driver)
+    if (found === undefined) throw new AirlockError('DRIVER_UNKNOWN', { params: { at: name } })
+    const maskKey = await this.config.maskKey()
+    return await found.open(settings, {
+      masker: this.masker,
+      telemetry: this.telemetry,
+      debug: this.debug,
+      ...(maskKey === undefined ? {} : { maskKey }),
+      ...(signal === undefined ? {} : { signal }),
+    })
+  }
+
+  /** Idempotent and bounded: flushes and closes the sinks. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  async #close(): Promise<void> {
+    await this.telemetry.stop()
+    await this.debug.close()
+    if (this.#audit !== undefined) await (await this.#audit).close()
+  }
+}
