@@ -31,7 +31,7 @@ export class AuditSegments {
   readonly #store: SegmentStore
   readonly #note: (event: AuditEvent) => void
   #segment: Segment | undefined
-  #openedBecause = 'full'
+  #openedBecause = 'rotated'
   #recoveries = 0
   head: ChainHead = NOTHING
 
@@ -62,7 +62,7 @@ export class AuditSegments {
     else if (this.#store.exists(this.#segment!.number + 1)) await this.#adopt(this.#store.latest())
     // The recheck: another writer was here, so what this one knows of the head is history.
     else if (state === 'resized') await this.#readHead()
-    if (this.head.closed) await this.startNext(this.#openedBecause)
+    if (this.head.closed) await this.startNext('rotated')
     return this.#segment!
   }
 
@@ -81,7 +81,6 @@ export class AuditSegments {
     const segment = this.#segment
     if (segment === undefined || segment.number === 1 || segment.size > 0) return undefined
     const data = { previous_seq: this.head.seq, previous_h: this.head.h, reason: this.#openedBecause }
-    this.#openedBecause = 'full'
     return { type: LOG_EVENTS.segmentOpened, data }
   }
 
@@ -99,6 +98,7 @@ export class AuditSegments {
     const next = await this.#store.open(number)
     await this.#segment?.close()
     this.#segment = next
+    this.#openedBecause = 'resumed'
     await this.#readHead()
   }
 

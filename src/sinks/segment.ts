@@ -98,10 +98,12 @@ export class Segment {
     this.#known = true
   }
 
-  /** Cuts the file to `size` bytes. */
+  /** Cuts the file to `size` bytes. When that fails the size is unknown, and the next look reads the tail again. */
   async truncate(size: number): Promise<void> {
+    this.#known = false
     await this.#file.truncate(size)
     this.#size = size
+    this.#known = true
   }
 
   async sync(): Promise<void> {
@@ -116,8 +118,7 @@ export class Segment {
     try {
       await this.truncate(size)
     } catch {
-      // The append that failed is what the caller hears of. The size is unknown now, so the next holder of the lock
-      // reads the tail again and quarantines what is torn.
+      // The append that failed is what the caller hears of; what is torn is quarantined with the next batch.
       this.#known = false
     }
   }
