@@ -48,6 +48,13 @@ export function schemaAt(schema: z.ZodType, value: unknown, path: FieldPath): z.
   return here
 }
 
+/** The value at a path of plain data; undefined where there is none. */
+export function valueAt(value: unknown, path: FieldPath): unknown {
+  let part = value
+  for (const step of path) part = isContainer(part) ? (part as Record<PropertyKey, unknown>)[step] : undefined
+  return part
+}
+
 function isContainer(value: unknown): value is object {
   return typeof value === 'object' && value !== null && (Array.isArray(value) || isPlain(value))
 }

@@ -15,8 +15,8 @@ export interface PlaceMap {
 // Names that people give to connections, streams and columns. Whatever looks like a URL or a pair is left out of errors,
 // because a value that slipped into the place of a key may be a secret.
 const PLAIN_NAME = /^[\p{L}\p{N}_$*][\p{L}\p{N}_$ .*-]{0,62}$/u
-// An unknown key is more suspect: `{password hunter2}` is one. Only what reads like a setting is repeated.
-const PLAIN_KEY = /^[a-z]{1,20}([_-][a-z0-9]{1,12}){0,3}$/i
+// An unknown key is more suspect: `{ password:hunter2 }` is one, without a value. Only what reads like a setting is repeated.
+const PLAIN_KEY = /^[a-z]{1,20}\d{0,2}([_-][a-z]{1,16}\d{0,2}){0,3}$/i
 
 /** The path of a field as errors print it, e.g. `streams.orders.select[1]`. */
 export function formatPath(path: FieldPath): string {
@@ -34,9 +34,9 @@ export function formatPlace(file: PlaceMap, path: FieldPath): string {
   return path.length === 0 ? where : `${formatPath(path)} (${where})`
 }
 
-/** A key that may be repeated in an error, else `(key)`. */
-export function printableKey(key: string): string {
-  return PLAIN_KEY.test(key) ? key : '(key)'
+/** An unknown key as errors print it: `(key)` unless it reads like a setting and has a value. */
+export function printableKey(key: string, value: unknown): string {
+  return PLAIN_KEY.test(key) && value !== null && value !== undefined ? key : '(key)'
 }
 
 /** Whether a name of a connection may be repeated in an error: it looks like one. */

@@ -1,7 +1,8 @@
 import { z } from 'zod'
+import { fieldRole } from '../core/config-fields.js'
 import { suggest } from '../core/suggest.js'
 import type { AirlockError } from '../errors/index.js'
-import { schemaAt } from './field-walk.js'
+import { schemaAt, valueAt } from './field-walk.js'
 import { type FieldPath, fieldError, invalidField, type PlaceMap, printableKey } from './place.js'
 
 type Issue = z.core.$ZodIssue
@@ -18,22 +19,29 @@ export interface IssueContext {
 }
 
 /** The first issue in the order of the file as an AirlockError: CONFIG_UNKNOWN_KEY with a "did you mean", else
- * CONFIG_INVALID. Its sentence is built from the schema alone, never from the value. */
+ * CONFIG_INVALID. Unknown keys go first: a field that is missing may only be misspelt. Its sentence is built from the schema alone, never from the value. */
 export function schemaProblem(issues: readonly Issue[], context: IssueContext): AirlockError {
   const errors = issues.flatMap((issue) => problems(issue, context))
-  errors.sort((a, b) => a.line - b.line)
+  errors.sort((a, b) => Number(b.unknown) - Number(a.unknown) || a.line - b.line)
   return (errors[0] as Problem).error()
 }
 
+const MISSING_SECRET = 'expected a reference such as ${env:NAME}'
+
 interface Problem {
   readonly line: number
+  readonly unknown: boolean
   readonly error: () => AirlockError
 }
 
 function problems(issue: Issue, context: IssueContext): Problem[] {
   const { file, base } = context
   const path = [...base, ...issue.path]
-  const at = (full: FieldPath, error: () => AirlockError): Problem => ({ line: file.line(full), error })
+  const at = (full: FieldPath, error: () => AirlockError): Problem => ({
+    line: file.line(full),
+    unknown: issue.code === 'unrecognized_keys',
+    error,
+  })
   if (issue.code === 'unrecognized_keys') {
     return issue.keys.map((key) => at([...path, key], () => unknownKey(key, issue.path, path, context)))
   }
@@ -43,7 +51,9 @@ function problems(issue: Issue, context: IssueContext): Problem[] {
     if (branch === undefined) return [at(path, () => invalidField(file, path, `expected ${kindsOf(issue.errors)}`))]
     return branch.flatMap((nested) => problems({ ...nested, path: [...issue.path, ...nested.path] }, context))
   }
-  return [at(path, () => invalidField(file, path, sentence(issue)))]
+  const schema = schemaAt(context.schema, context.value, issue.path)
+  const isSecret = schema !== undefined && fieldRole(schema) === 'secret'
+  return [at(path, () => invalidField(file, path, isSecret ? MISSING_SECRET : sentence(issue)))]
 }
 
 function unknownKey(key: string, within: FieldPath, path: FieldPath, context: IssueContext): AirlockError {
@@ -51,7 +61,7 @@ function unknownKey(key: string, within: FieldPath, path: FieldPath, context: Is
   const known = parent instanceof z.ZodObject ? Object.keys(parent.shape) : []
   const other = context.otherNames?.[key]
   const suggestion = other !== undefined && known.includes(other) ? ` Did you mean "${other}"?` : suggest(key, known)
-  const shown = suggestion === '' ? printableKey(key) : key
+  const shown = suggestion === '' ? printableKey(key, valueAt(context.value, [...within, key])) : key
   const place = { ...context.file, name: context.file.name, line: () => context.file.line([...path, key]) }
   return fieldError('CONFIG_UNKNOWN_KEY', place, [...path, shown], { suggestion })
 }
