@@ -46,12 +46,21 @@ export function parseYamlFile(text: string, name: string): YamlFile {
   const lineAt = (offset: number) => Math.max(1, lines.linePos(offset).line)
   const document = parseDocument(text, { prettyErrors: false, stringKeys: true, lineCounter: lines, logLevel: 'error' })
   const failure = document.errors[0] ?? document.warnings[0]
-  if (failure !== undefined) throw syntaxError(name, lineAt(failure.pos[0]), problemOf(failure, text))
+  if (failure !== undefined) throw syntaxError(name, lineAt(offsetOf(failure, text)), problemOf(failure, text))
   const root = document.contents
   if (root === null || (isScalar(root) && root.value === null)) throw syntaxError(name, 1, 'the file is empty')
   if (!isMap(root)) throw syntaxError(name, lineAt(root.range?.[0] ?? 0), 'the file must be a map of keys and values')
   const builder = new TreeBuilder(name, lineAt, (alias) => (isAlias(alias) ? alias.resolve(document) : alias))
   return { name, value: builder.build(root) as Record<string, unknown>, line: (path) => builder.line(path) }
+}
+
+/** Where a failure stands. A second key after one without a value is reported at the end of the line before. */
+function offsetOf(
+  { code, pos }: { readonly code: YamlErrorCode; readonly pos: readonly [number, number] },
+  text: string,
+) {
+  const blanks = code === 'DUPLICATE_KEY' ? text.slice(pos[0]).search(/\S/) : 0
+  return pos[0] + Math.max(0, blanks)
 }
 
 function problemOf(failure: { readonly code: YamlErrorCode; readonly pos: readonly [number, number] }, text: string) {
