@@ -5,12 +5,13 @@ import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { makeCertificates } from './certificates.js'
 import type { Engine, EngineFacts, EngineName, EngineOptions } from './engine.js'
-import { adminOf, connectEngine } from './live-engine.js'
+import { connectEngine, firstAnswer } from './live-engine.js'
 import { SERVER_NAME } from './private-server.js'
 
 const PROBE_MS = 500
 /** Pulling an image over a slow line; the next step of the ladder is better than waiting longer. */
 const START_MS = 180_000
+const READY_MS = 60_000
 
 interface ContainerSpec {
   readonly image: string
@@ -96,7 +97,9 @@ export async function startContainer(engine: EngineName, options: EngineOptions)
       pid: undefined,
       logFile: undefined,
     }
-    return connectEngine({ ...facts, version: await adminOf(facts).version() }, { stop })
+    const version = await firstAnswer(facts, READY_MS, () => true)
+    if (version === undefined) throw new Error(`the server in ${spec.image} does not answer`)
+    return connectEngine({ ...facts, version }, { stop })
   } catch (error) {
     await stop()
     throw error

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { AirlockError } from '../../errors/index.js'
 import type { EngineAdmin } from './admin.js'
 import type { Engine, EngineFacts, SessionFilter, TestDatabase } from './engine.js'
@@ -97,6 +98,22 @@ export function factsOf(engine: EngineFacts): EngineFacts {
 export function adminOf(facts: Omit<EngineFacts, 'version'>): EngineAdmin {
   const login = facts.origin === 'url' ? facts : { ...facts, caFile: undefined }
   return facts.engine === 'mysql' ? new MysqlAdmin(login) : new PostgresAdmin(login)
+}
+
+/** Logs in again and again until the server answers; gives its version, or undefined after `ms` or when it is no more
+ * `alive`. */
+export async function firstAnswer(
+  facts: Omit<EngineFacts, 'version'>,
+  ms: number,
+  alive: () => boolean,
+): Promise<string | undefined> {
+  const admin = adminOf(facts)
+  for (const deadline = Date.now() + ms; Date.now() < deadline && alive(); ) {
+    const version = await admin.version().catch(() => undefined) // not ready yet: the loop is the handler
+    if (version !== undefined) return version
+    await sleep(30)
+  }
+  return undefined
 }
 
 function own(action: (() => Promise<void>) | undefined): () => Promise<void> {

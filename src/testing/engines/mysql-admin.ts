@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
-import type { Connection } from 'mysql2/promise'
+import { connect } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { EngineAdmin } from './admin.js'
 import { databaseName } from './admin.js'
 import type { EngineFacts, SessionFilter, TestDatabase } from './engine.js'
@@ -9,6 +10,8 @@ type Login = Pick<EngineFacts, 'host' | 'port' | 'caFile' | 'admin'>
 type Rows = (string | null)[][]
 
 const CONNECT_MS = 5_000
+const STATEMENT_MS = 300_000
+const CLOSE_MS = 1_000
 
 /** Administers a MySQL or MariaDB server through mysql2, one short connection for each call. */
 export class MysqlAdmin implements EngineAdmin {
@@ -75,35 +78,27 @@ export class MysqlAdmin implements EngineAdmin {
   async #run(sql: string, database?: string): Promise<Rows> {
     const { createConnection } = await import('mysql2/promise')
     const { host, port, caFile, admin } = this.#login
-    const connection = await createConnection({
-      host,
-      port,
-      user: admin.user,
-      password: admin.password,
-      connectTimeout: CONNECT_MS,
-      multipleStatements: true,
-      rowsAsArray: true,
-      typeCast: false,
-      charset: 'utf8mb4',
-      ...(database === undefined ? {} : { database }),
-      ...(caFile === undefined ? {} : { ssl: { ca: await readFile(caFile, 'utf8') } }),
-    })
+    const ssl = caFile === undefined ? undefined : { ca: await readFile(caFile, 'utf8') }
+    const socket = connect({ host, port })
     try {
-      const [result] = await connection.query(sql)
+      const connection = await createConnection({
+        stream: socket,
+        user: admin.user,
+        password: admin.password,
+        connectTimeout: CONNECT_MS,
+        multipleStatements: true,
+        rowsAsArray: true,
+        typeCast: false,
+        charset: 'utf8mb4',
+        ...(database === undefined ? {} : { database }),
+        ...(ssl === undefined ? {} : { ssl }),
+      })
+      const [result] = await connection.query({ sql, timeout: STATEMENT_MS })
+      await Promise.race([connection.end(), sleep(CLOSE_MS, undefined, { ref: false })])
       return Array.isArray(result) ? result.filter(Array.isArray).map((row: unknown[]) => row.map(text)) : []
     } finally {
-      await close(connection)
+      socket.destroy() // mysql2's own destroy() only sends a FIN
     }
-  }
-}
-
-/** mysql2's `end()` waits for the server, and its `destroy()` only sends a FIN: so a second, then the socket itself. */
-async function close(connection: Connection): Promise<void> {
-  const timer = setTimeout(() => connection.destroy(), 1_000)
-  try {
-    await connection.end()
-  } finally {
-    clearTimeout(timer)
   }
 }
 

@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
+import { Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { EngineAdmin } from './admin.js'
 import { databaseName } from './admin.js'
 import type { EngineFacts, SessionFilter, TestDatabase } from './engine.js'
@@ -8,6 +10,8 @@ type Login = Pick<EngineFacts, 'host' | 'port' | 'caFile' | 'serverName' | 'admi
 type Rows = (string | null)[][]
 
 const CONNECT_MS = 5_000
+const STATEMENT_MS = 300_000
+const CLOSE_MS = 1_000
 
 /** Administers a Postgres server through pg, one short connection for each call. */
 export class PostgresAdmin implements EngineAdmin {
@@ -20,11 +24,6 @@ export class PostgresAdmin implements EngineAdmin {
   async version(): Promise<string> {
     const [row] = await this.#run(["SELECT current_setting('server_version')"])
     return `PostgreSQL ${/^[\d.]+/.exec(row?.[0] ?? '')?.[0] ?? 'unknown'}`
-  }
-
-  /** Replaces the administrator's password; the caller then logs in with the new one. */
-  async changePassword(password: string): Promise<void> {
-    await this.#run([`ALTER ROLE ${this.#login.admin.user} PASSWORD ${quote(password)}`])
   }
 
   async createDatabase(prefix: string): Promise<TestDatabase> {
@@ -78,7 +77,10 @@ export class PostgresAdmin implements EngineAdmin {
   async #run(statements: readonly string[], database = 'postgres'): Promise<Rows> {
     const { Client } = (await import('pg')).default
     const { host, port, caFile, serverName, admin } = this.#login
+    const socket = new Socket()
     const client = new Client({
+      stream: () => socket,
+      query_timeout: STATEMENT_MS,
       host,
       port,
       database,
@@ -92,24 +94,18 @@ export class PostgresAdmin implements EngineAdmin {
           ? false
           : { ca: await readFile(caFile, 'utf8'), ...(serverName === undefined ? {} : { servername: serverName }) },
     })
-    // A server that is killed while we wait also fails the query, which is where the caller hears of it.
-    let lost = false
-    client.on('error', () => {
-      lost = true
-    })
+    // A server that dies also fails the query, which is where the caller hears of it.
+    client.on('error', () => socket.destroy())
     try {
       await client.connect()
       let rows: Rows = []
       for (const text of statements) rows = rowsOf(await client.query({ text, rowMode: 'array' }))
       return rows
     } finally {
-      if (!lost) await Promise.race([client.end(), deadline()])
+      if (!socket.destroyed) await Promise.race([client.end(), sleep(CLOSE_MS, undefined, { ref: false })])
+      socket.destroy()
     }
   }
-}
-
-function deadline(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, 1_000).unref())
 }
 
 /** Of several statements in one text pg gives a list of results; the last one counts. */

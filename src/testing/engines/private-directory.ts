@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { accessSync, chownSync, constants, mkdtempSync, statSync } from 'node:fs'
+import { chownSync, mkdtempSync, statSync } from 'node:fs'
 import { mkdir, rm } from 'node:fs/promises'
 import type { Socket } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -84,6 +84,5 @@ export function temporaryBase(account: Account | undefined): string {
   for (let path = base; path !== '/'; path = dirname(path)) {
     if ((statSync(path).mode & 0o001) === 0) return '/tmp'
   }
-  accessSync(base, constants.W_OK)
   return base
 }

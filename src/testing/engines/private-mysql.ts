@@ -21,54 +21,51 @@ const SETTINGS: Readonly<Record<string, string>> = {
 
 /** Starts a private MariaDB or MySQL server from these binaries. */
 export function startPrivateMysql(binaries: Binaries, options: EngineOptions = {}): Promise<Engine> {
-  return startPrivateServer(specFor(), binaries, options)
+  return startPrivateServer(SPEC, binaries, options)
 }
 
-function specFor(): PrivateServerSpec {
-  return {
-    engine: 'mysql',
+const SPEC: PrivateServerSpec = {
+  engine: 'mysql',
 
-    async prepare(directory, binaries) {
-      const data = await freshDataDirectory(directory, binaries, (path) => createData(directory, binaries, path))
-      const password = randomBytes(18).toString('base64url')
-      const file = join(directory.path, INIT_FILE)
-      const root = isMariaDb(binaries)
-        ? `DELETE FROM mysql.global_priv WHERE User = 'root';`
-        : `DROP USER root@localhost;`
-      await writeFile(
-        file,
-        `CREATE USER ${ADMIN}@'%' IDENTIFIED BY '${password}';\nGRANT ALL ON *.* TO ${ADMIN}@'%' WITH GRANT OPTION;\n${root}\nFLUSH PRIVILEGES;\n`,
-        { mode: 0o600 },
-      )
-      if (directory.account !== undefined) await chown(file, directory.account.uid, directory.account.gid)
-      return { data, password }
-    },
+  async prepare(directory, binaries) {
+    const data = await freshDataDirectory(directory, binaries, (path) => createData(directory, binaries, path))
+    const password = randomBytes(18).toString('base64url')
+    const file = join(directory.path, INIT_FILE)
+    const root = isMariaDb(binaries)
+      ? `DELETE FROM mysql.global_priv WHERE User = 'root';`
+      : `DROP USER root@localhost;`
+    await writeFile(
+      file,
+      `CREATE USER ${ADMIN}@'%' IDENTIFIED BY '${password}';\nGRANT ALL ON *.* TO ${ADMIN}@'%' WITH GRANT OPTION;\n${root}\nFLUSH PRIVILEGES;\n`,
+      { mode: 0o600 },
+    )
+    if (directory.account !== undefined) await chown(file, directory.account.uid, directory.account.gid)
+    return { data, password }
+  },
 
-    args({ directory, binaries, data, port, tls, settings }) {
-      return [
-        '--no-defaults',
-        `--datadir=${data}`,
-        `--tmpdir=${directory.path}`,
-        `--socket=${join(directory.path, 'sock')}`,
-        `--pid-file=${join(directory.path, 'server.pid')}`,
-        `--init-file=${join(directory.path, INIT_FILE)}`,
-        `--bind-address=${HOST}`,
-        `--port=${port}`,
-        '--skip-name-resolve',
-        '--skip-log-bin',
-        ...(isMariaDb(binaries) ? [] : ['--mysqlx=OFF', '--performance-schema=OFF']),
-        ...(tls === undefined
-          ? [noTls(binaries)]
-          : [`--ssl-ca=${tls.ca}`, `--ssl-cert=${tls.cert}`, `--ssl-key=${tls.key}`]),
-        ...Object.entries({ ...SETTINGS, ...settings }).map(([name, value]) => `--${name}=${value}`),
-      ]
-    },
+  args({ directory, binaries, data, port, tls, settings }) {
+    return [
+      '--no-defaults',
+      `--datadir=${data}`,
+      `--tmpdir=${directory.path}`,
+      `--socket=${join(directory.path, 'sock')}`,
+      `--pid-file=${join(directory.path, 'server.pid')}`,
+      `--init-file=${join(directory.path, INIT_FILE)}`,
+      `--bind-address=${HOST}`,
+      `--port=${port}`,
+      '--skip-name-resolve',
+      '--skip-log-bin',
+      ...(isMariaDb(binaries) ? [] : ['--mysqlx=OFF', '--performance-schema=OFF']),
+      ...(tls === undefined
+        ? [noTls(binaries)]
+        : [`--ssl-ca=${tls.ca}`, `--ssl-cert=${tls.cert}`, `--ssl-key=${tls.key}`]),
+      ...Object.entries({ ...SETTINGS, ...settings }).map(([name, value]) => `--${name}=${value}`),
+    ]
+  },
 
-    async ready(facts) {
-      if (facts.logFile !== undefined) await rm(join(facts.logFile, '..', INIT_FILE), { force: true })
-      return facts.admin.password
-    },
-  }
+  async ready(directory) {
+    await rm(join(directory.path, INIT_FILE))
+  },
 }
 
 async function createData(directory: PrivateDirectory, binaries: Binaries, path: string): Promise<void> {

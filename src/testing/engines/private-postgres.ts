@@ -1,18 +1,14 @@
 import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { chown, readFile, rm, writeFile } from 'node:fs/promises'
+import { chown, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import type { Binaries } from './binaries.js'
 import { freshDataDirectory } from './data-template.js'
 import type { Engine, EngineOptions } from './engine.js'
-import { PostgresAdmin } from './postgres-admin.js'
 import type { PrivateDirectory } from './private-directory.js'
 import { ADMIN, HOST, type PrivateServerSpec, startPrivateServer } from './private-server.js'
 import { runIn } from './server-process.js'
-
-/** In the data directory: the password that initdb set, for the first login. */
-const FIRST_PASSWORD = 'airlock-first-password'
 
 const SETTINGS: Readonly<Record<string, string>> = {
   fsync: 'off',
@@ -33,9 +29,9 @@ const SPEC: PrivateServerSpec = {
 
   async prepare(directory, binaries) {
     const data = await freshDataDirectory(directory, binaries, (path) => createData(directory, binaries, path))
-    const file = join(data, FIRST_PASSWORD)
-    const password = await readFile(file, 'utf8')
-    await rm(file)
+    const password = randomBytes(18).toString('base64url')
+    const sql = `ALTER ROLE ${ADMIN} PASSWORD '${password}';\n`
+    await runIn(directory, binaries.server, ['--single', '-D', data, '-c', 'fsync=off', 'postgres'], sql)
     return { data, password }
   },
 
@@ -58,13 +54,6 @@ const SPEC: PrivateServerSpec = {
     ]
   },
 
-  /** The first password is the same for all servers from one template; from here on each has its own. */
-  async ready(facts) {
-    const password = randomBytes(18).toString('base64url')
-    await new PostgresAdmin({ ...facts, caFile: undefined }).changePassword(password)
-    return password
-  },
-
   /** A killed Postgres leaves its System V interlock segment (56 bytes), named on the seventh line of its lock file:
    * `key id`. */
   async tidy(data) {
@@ -77,22 +66,18 @@ const SPEC: PrivateServerSpec = {
   },
 }
 
+/** initdb asks for a password; nobody keeps it, since each server gets its own. */
 async function createData(directory: PrivateDirectory, binaries: Binaries, path: string): Promise<void> {
-  const file = join(directory.path, FIRST_PASSWORD)
-  const password = randomBytes(18).toString('base64url')
-  await writeFile(file, password, { mode: 0o600 })
+  const file = join(directory.path, 'unused-password')
+  await writeFile(file, randomBytes(18).toString('base64url'), { mode: 0o600 })
   if (directory.account !== undefined) await chown(file, directory.account.uid, directory.account.gid)
   await runIn(directory, binaries.setup ?? 'initdb', [
-    '--pgdata',
-    path,
-    '--username',
-    ADMIN,
-    '--pwfile',
-    file,
+    `--pgdata=${path}`,
+    `--username=${ADMIN}`,
+    `--pwfile=${file}`,
     '--auth=scram-sha-256',
     '--encoding=UTF8',
     '--locale=C',
     '--no-sync',
   ])
-  await writeFile(join(path, FIRST_PASSWORD), password, { mode: 0o600 })
 }

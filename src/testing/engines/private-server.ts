@@ -1,11 +1,10 @@
 import { chown, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Binaries } from './binaries.js'
 import { makeCertificates } from './certificates.js'
 import type { Engine, EngineFacts, EngineName, EngineOptions } from './engine.js'
-import { adminOf, connectEngine } from './live-engine.js'
+import { connectEngine, firstAnswer } from './live-engine.js'
 import { PrivateDirectory } from './private-directory.js'
 import { ServerProcess } from './server-process.js'
 
@@ -25,7 +24,8 @@ export interface TlsFiles {
 /** How one kind of server is set up and started; the rest is the same for all. */
 export interface PrivateServerSpec {
   readonly engine: EngineName
-  /** Makes the data directory and whatever the first start reads; gives the administrator's password at that start. */
+  /** Makes the data directory and whatever the first start reads; gives the administrator's password, which no other
+   * server has: whoever logs in with it has reached this one. */
   prepare(
     directory: PrivateDirectory,
     binaries: Binaries,
@@ -39,8 +39,8 @@ export interface PrivateServerSpec {
     readonly tls: TlsFiles | undefined
     readonly settings: Readonly<Record<string, string>>
   }): string[]
-  /** Runs once when the server answers; gives the administrator's password from now on. */
-  ready(facts: Omit<EngineFacts, 'version'>): Promise<string>
+  /** Runs once when the server answers. */
+  ready?(directory: PrivateDirectory): Promise<void>
   /** Frees what a server that was killed leaves outside its directory. */
   tidy?(data: string): Promise<void>
 }
@@ -63,12 +63,13 @@ export async function startPrivateServer(
       const args = spec.args({ directory, binaries, data, port, tls, settings })
       const server = new ServerProcess(directory, binaries.server, args, () => spec.tidy?.(data) ?? Promise.resolve())
       const facts = factsFor(spec.engine, binaries, port, tls, server, password)
-      if (await answers(facts, server)) {
-        const current = { ...facts, admin: { user: ADMIN, password: await spec.ready(facts) } }
-        return connectEngine({ ...current, version: await adminOf(current).version() }, server)
+      const version = await firstAnswer(facts, READY_MS, () => server.running)
+      if (version !== undefined) {
+        await spec.ready?.(directory)
+        return connectEngine({ ...facts, version }, server)
       }
       const words = await server.lastWords()
-      if (attempt === ATTEMPTS || !/in use/i.test(words)) throw new Error(words)
+      if (attempt === ATTEMPTS || !/in use/i.test(words)) throw new Error(`no answer; ${words}`)
     }
   } catch (error) {
     await directory.remove()
@@ -95,17 +96,6 @@ function factsFor(
     pid: server.pid,
     logFile: server.logFile,
   }
-}
-
-/** Logs in again and again; false when the server has ended or 30 s have passed. */
-async function answers(facts: Omit<EngineFacts, 'version'>, server: ServerProcess): Promise<boolean> {
-  const admin = adminOf(facts)
-  for (const deadline = Date.now() + READY_MS; Date.now() < deadline && server.running; ) {
-    const version = await admin.version().catch(() => undefined) // not ready yet: the loop is the handler
-    if (version !== undefined) return true
-    await sleep(30)
-  }
-  return false
 }
 
 async function writeTlsFiles(directory: PrivateDirectory, options: EngineOptions): Promise<TlsFiles> {

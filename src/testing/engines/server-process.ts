@@ -23,7 +23,7 @@ export class ServerProcess {
     this.#directory = directory
     this.#tidy = tidy
     this.logFile = join(directory.path, 'server.log')
-    this.#child = spawnIn(directory, command, args, this.logFile)
+    this.#child = spawnIn(directory, command, args, this.logFile, 'ignore')
     this.#child.unref()
     this.pid = this.#child.pid ?? 0
     if (this.pid !== 0) directory.guard(this.pid)
@@ -93,10 +93,19 @@ export class ServerProcess {
   }
 }
 
-/** Runs a program to its end as the server's account; throws with its last words when it fails or takes a minute. */
-export async function runIn(directory: PrivateDirectory, command: string, args: readonly string[]): Promise<void> {
+/** Runs a program to its end as the server's account, with `input` on its stdin; throws with its last words when it
+ * fails or takes a minute. */
+export async function runIn(
+  directory: PrivateDirectory,
+  command: string,
+  args: readonly string[],
+  input = '',
+): Promise<void> {
   const logFile = join(directory.path, 'setup.log')
-  const child = spawnIn(directory, command, args, logFile)
+  const child = spawnIn(directory, command, args, logFile, 'pipe')
+  // A program that ends without reading its input is judged by its exit code.
+  child.stdin?.once('error', () => child.stdin?.destroy())
+  child.stdin?.end(input)
   if (child.pid !== undefined) directory.guard(child.pid)
   try {
     const [code] = await once(child, 'exit', { signal: AbortSignal.timeout(60_000) })
@@ -110,11 +119,17 @@ export async function runIn(directory: PrivateDirectory, command: string, args: 
 }
 
 /** Without a terminal's signals (a group of its own) and without our environment, which may hold secrets. */
-function spawnIn(directory: PrivateDirectory, command: string, args: readonly string[], logFile: string): ChildProcess {
+function spawnIn(
+  directory: PrivateDirectory,
+  command: string,
+  args: readonly string[],
+  logFile: string,
+  input: 'ignore' | 'pipe',
+): ChildProcess {
   const log = openSync(logFile, 'a', 0o600)
   try {
     return spawn(command, args, {
-      stdio: ['ignore', log, log],
+      stdio: [input, log, log],
       detached: true,
       cwd: '/',
       env: { PATH: process.env['PATH'], HOME: directory.path, TMPDIR: directory.path, LC_ALL: 'C', TZ: 'UTC' },
