@@ -28,6 +28,8 @@ const CASES: readonly Case[] = [
   { rule: 'generalize-year', type: 'date', value: day },
   { rule: 'generalize-range-10', type: 'int32', value: String },
   { rule: 'date-shift', type: 'date', value: day },
+  { rule: 'fpe', type: 'text', value: card },
+  { rule: 'fpe', type: 'int64', value: String },
 ]
 
 /** Values packed behind each other, as in a batch. */

@@ -1,6 +1,7 @@
 import type { CellMask } from './cell-mask.js'
 import { compileDateShift } from './date-shift-rule.js'
 import { compileConstant, compileNull, compileRedact } from './fixed-rules.js'
+import { compileFpe } from './fpe-rule.js'
 import { compileGeneralizeRange, compileGeneralizeYear } from './generalize-rules.js'
 import { bindMaskKey, type MaskKey } from './mask-key.js'
 import { compilePartialEmail, compilePartialLast4 } from './partial-rules.js'
@@ -55,7 +56,7 @@ export function compileMask(rule: string, options: MaskColumnOptions): CellMask 
     case 'generalize-range':
       return compileGeneralizeRange(context, parsed.size)
     case 'fpe':
-      throw refusedRule(at, 'fpe is not available')
+      return compileFpe(context)
   }
 }
 

@@ -177,7 +177,7 @@ describe('failing closed', () => {
     expect(thrown(() => mask('redact', 'geometry'))).toMatchObject({ code: 'CONFIG_INVALID' })
   })
 
-  it.each(['hash', 'tokenize', 'date-shift'])('%s needs a key', (rule) => {
+  it.each(['hash', 'tokenize', 'date-shift', 'fpe'])('%s needs a key', (rule) => {
     const error = thrown(() => compileMask(rule, { column: 'c' }))
     expect(error).toMatchObject({ code: 'MASK_KEY_MISSING' })
     expect(thrown(() => compileMask(rule, { column: 'c', key: '' }))).toMatchObject({ code: 'MASK_KEY_MISSING' })
@@ -187,6 +187,7 @@ describe('failing closed', () => {
     ['partial-email', 'text'],
     ['partial-last4', 'text int16 int32 int64 uint64 decimal uuid'],
     ['date-shift', 'date timestamp timestamptz text'],
+    ['fpe', 'text uuid int32 int64 uint64'],
     ['generalize-year', 'date timestamp timestamptz text'],
     ['generalize-range-10', 'int16 int32 int64 uint64 decimal float32 float64 text'],
   ])('%s serves %s only', (rule, served) => {
@@ -208,7 +209,7 @@ describe('failing closed', () => {
 describe('maskColumn', () => {
   it('keeps NULL under every rule', () => {
     const options = { key: 'k', column: 'c' }
-    for (const rule of ['redact', 'null', 'constant:x', 'hash', 'tokenize', 'partial-email', 'date-shift']) {
+    for (const rule of ['redact', 'null', 'constant:x', 'hash', 'tokenize', 'partial-email', 'date-shift', 'fpe']) {
       expect(maskColumn(rule, null, options)).toBeNull()
     }
   })
