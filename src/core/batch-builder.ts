@@ -3,6 +3,12 @@ import { type Batch, type Column, NULL_CELL, PackedBatch } from './batch.js'
 /** The default size of a batch in bytes of row data. */
 export const BATCH_BYTES = 256 * 1024
 
+/** Room behind the limit for the row that fills a batch. */
+const SLACK_BYTES = 64 * 1024
+
+/** How many released batches are kept for reuse: what is between the socket and the writer at one time. */
+const SPARE_BATCHES = 8
+
 /** Packs rows into batches of about `limit` bytes. Rows are appended in one of two ways, per cell:
  * - *in place*: `region()` copies a run of source bytes once, and `cell()` takes spans over that copy;
  * - *converted*: `convert()` reserves room in a tail that is joined to the data when the batch is finished.
@@ -25,6 +31,9 @@ export class BatchBuilder {
   /** Span indexes (of the start) whose offsets count from the tail. */
   #tailSpans: Uint32Array
   #tailSpanCount = 0
+  /** Memory of released batches. Buffers are far from the young generation's notice, so that left to the garbage
+   * collector they would pile up to several times what is in use. */
+  #free: PackedBatch[] = []
 
   constructor(columns: readonly Column[], limit: number = BATCH_BYTES) {
     this.columns = columns
@@ -117,14 +126,17 @@ export class BatchBuilder {
   finish(): Batch {
     const base = this.#length
     this.region(this.#tail, 0, this.#tailLength)
-    const spans = this.spans.slice(0, this.cursor)
+    const spans = this.spans.subarray(0, this.cursor)
     for (let i = 0; i < this.#tailSpanCount; i++) {
       const at = this.#tailSpans[i]!
       spans[at] = spans[at]! + base
       spans[at + 1] = spans[at + 1]! + base
     }
-    const batch = new PackedBatch(this.columns, this.rowCount, this.#data.subarray(0, this.#length), spans)
-    this.#data = new Uint8Array(0)
+    const data = this.#data.subarray(0, this.#length)
+    const batch = new PackedBatch(this.columns, this.rowCount, data, spans, (released) => this.#keep(released))
+    const spare = this.#free.pop()
+    this.#data = spare === undefined ? new Uint8Array(0) : new Uint8Array(spare.data.buffer)
+    this.spans = spare === undefined ? new Uint32Array(this.spans.length) : new Uint32Array(spare.spans.buffer)
     this.#length = 0
     this.#tailLength = 0
     this.#tailSpanCount = 0
@@ -133,12 +145,18 @@ export class BatchBuilder {
     return batch
   }
 
+  #keep(released: PackedBatch): void {
+    // Those of an unusually wide row are not worth keeping.
+    const usual = released.data.buffer.byteLength <= this.#limit + SLACK_BYTES
+    if (usual && this.#free.length < SPARE_BATCHES) this.#free.push(released)
+  }
+
   #reserveData(room: number): void {
     const needed = this.#length + room
     if (needed <= this.#data.length) return
     // The first allocation fits a whole batch, with slack for the row that fills it.
     const larger = Buffer.allocUnsafeSlow(
-      Math.max(needed, this.#length === 0 ? this.#limit + 64 * 1024 : this.#data.length * 2),
+      Math.max(needed, this.#data.length === 0 ? this.#limit + SLACK_BYTES : this.#data.length * 2),
     )
     larger.set(this.#data.subarray(0, this.#length))
     this.#data = larger

@@ -28,6 +28,9 @@ export interface Batch {
   cell(row: number, column: number): Uint8Array | null
   /** Rows as objects, for people: text for every type but `bytes`. Never on the hot path. */
   objects(): IterableIterator<Record<string, string | Uint8Array | null>>
+  /** Hands the memory back to whoever packed the batch, for its next one; the batch may not be used afterwards. Optional:
+   * a batch that is merely dropped is collected as garbage. */
+  release?(): void
 }
 
 /** The one implementation of `Batch`. `bytes` cells of `objects()` are copies, so that they may outlive the batch. */
@@ -36,12 +39,27 @@ export class PackedBatch implements Batch {
   readonly rowCount: number
   readonly data: Uint8Array
   readonly spans: Uint32Array
+  #recycle: ((batch: PackedBatch) => void) | undefined
 
-  constructor(columns: readonly Column[], rowCount: number, data: Uint8Array, spans: Uint32Array) {
+  /** `recycle` is told once when the batch is released. */
+  constructor(
+    columns: readonly Column[],
+    rowCount: number,
+    data: Uint8Array,
+    spans: Uint32Array,
+    recycle?: (batch: PackedBatch) => void,
+  ) {
     this.columns = columns
     this.rowCount = rowCount
     this.data = data
     this.spans = spans
+    this.#recycle = recycle
+  }
+
+  release(): void {
+    const recycle = this.#recycle
+    this.#recycle = undefined
+    recycle?.(this)
   }
 
   get byteLength(): number {

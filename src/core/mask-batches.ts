@@ -13,6 +13,15 @@ export type MaskChoice = string | { readonly rule: string; readonly domain?: str
 /** Column name → mask. */
 export type MaskChoices = Readonly<Record<string, MaskChoice>>
 
+/** What compiling masks needs beside the rules. */
+export interface MaskOptions {
+  readonly key: MaskKey | undefined
+  /** Separates the tokens of one table's columns from another's. */
+  readonly table: string | undefined
+  /** Key columns beyond the source's primary key. */
+  readonly keyColumns?: readonly string[]
+}
+
 /** The masks of one stream, compiled against its columns. */
 export interface StreamMasks {
   /** Per column of the stream; undefined where nothing is masked. */
@@ -24,15 +33,7 @@ export interface StreamMasks {
 /** Compiles the masks of a stream. Fails closed: an unknown column, an unknown rule or a missing key stops the stream
  * before a row is read (COLUMN_NOT_FOUND, CONFIG_INVALID, MASK_KEY_MISSING), and so does a mask on a key column that
  * could make keys equal (MASK_ON_KEY). */
-export function compileMasks(
-  columns: readonly Column[],
-  choices: MaskChoices,
-  options: {
-    readonly key: MaskKey | undefined
-    readonly table: string | undefined
-    readonly keyColumns?: readonly string[]
-  },
-): StreamMasks {
+export function compileMasks(columns: readonly Column[], choices: MaskChoices, options: MaskOptions): StreamMasks {
   const names = columns.map((column) => column.name)
   const unknown = Object.keys(choices).find((name) => !names.includes(name))
   if (unknown !== undefined) {
@@ -65,14 +66,20 @@ function maskedColumn(column: Column, mask: CellMask | undefined): Column {
   return { ...column, type, nullable: column.nullable || mask.rule === 'null' }
 }
 
+/** An extraction whose batches went through the masks. */
+export interface MaskedExtraction extends Extraction {
+  /** Rows that left the masks; equal to the rows read once everything was consumed. */
+  readonly rowsMasked: number
+}
+
 /** The batches of an extraction with the masked columns replaced. The batch that comes out holds no byte of an original
  * value of a masked column. */
-export function maskExtraction(
-  source: Extraction,
-  choices: MaskChoices,
-  options: { readonly key: MaskKey | undefined; readonly table: string | undefined },
-): Extraction {
+export function maskExtraction(source: Extraction, choices: MaskChoices, options: MaskOptions): MaskedExtraction {
+  let masker: BatchMasker | undefined
   return {
+    get rowsMasked() {
+      return masker?.rowsMasked ?? 0
+    },
     get rowsRead() {
       return source.rowsRead
     },
@@ -80,10 +87,11 @@ export function maskExtraction(
       return source.policyCounts
     },
     async *[Symbol.asyncIterator]() {
-      let masker: BatchMasker | undefined
       for await (const batch of source) {
         masker ??= new BatchMasker(compileMasks(batch.columns, choices, options))
-        yield masker.mask(batch)
+        const masked = masker.mask(batch)
+        if (masked !== batch) batch.release?.()
+        yield masked
       }
     },
   }

@@ -43,6 +43,7 @@ export class CopyTextEncoder {
   #nul: PostgresPolicies['nul']
   #frame: Buffer
   #at = FRAME_HEAD
+  #free: Buffer[] = []
   #emit: (frame: Buffer) => void
 
   constructor(columns: readonly Column[], policies: PostgresPolicies, emit: (frame: Buffer) => void) {
@@ -87,8 +88,13 @@ export class CopyTextEncoder {
     if (this.#at === FRAME_HEAD) return
     this.bytesSent += this.#at - FRAME_HEAD
     this.#emit(this.#frame.subarray(0, this.#at))
-    this.#frame = Buffer.allocUnsafeSlow(FRAME_BYTES)
+    this.#frame = this.#free.pop() ?? Buffer.allocUnsafeSlow(FRAME_BYTES)
     this.#at = FRAME_HEAD
+  }
+
+  /** Takes back the memory of a frame that was sent. */
+  recycle(frame: Buffer): void {
+    if (frame.buffer.byteLength === FRAME_BYTES) this.#free.push(Buffer.from(frame.buffer))
   }
 
   #reserve(room: number): void {

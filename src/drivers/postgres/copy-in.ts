@@ -39,15 +39,16 @@ export class CopyIn {
     return this.#done.promise
   }
 
-  /** Sends one frame, of which the first FRAME_HEAD bytes are ours. False: wait for the socket to drain. */
-  send(frame: Uint8Array): boolean {
+  /** Sends one frame, of which the first FRAME_HEAD bytes are ours. False: wait for the socket to drain. `sent` is called
+   * when the frame's memory is free again. */
+  send(frame: Uint8Array, sent: () => void): boolean {
     const length = frame.length - 1
     frame[0] = COPY_DATA
     frame[1] = length >>> 24
     frame[2] = (length >>> 16) & 0xff
     frame[3] = (length >>> 8) & 0xff
     frame[4] = length & 0xff
-    return this.#wire!.stream.write(frame)
+    return this.#wire!.stream.write(frame, sent)
   }
 
   /** Resolves when the socket takes more, or when `done` is settled. */

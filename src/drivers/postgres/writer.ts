@@ -117,10 +117,11 @@ async function sendAll(
       next = await nextOrFailure(copy, rest)
     ) {
       encoder.encode(next.value)
-      await sendFrames(copy, frames)
+      next.value.release?.()
+      await sendFrames(copy, encoder, frames)
     }
     encoder.flush()
-    await sendFrames(copy, frames)
+    await sendFrames(copy, encoder, frames)
     copy.finish()
     return await copy.done
   } catch (error) {
@@ -141,9 +142,9 @@ async function nextOrFailure(copy: CopyIn, rest: AsyncIterator<Batch>): Promise<
   return await Promise.race([rest.next(), refused])
 }
 
-async function sendFrames(copy: CopyIn, frames: Buffer[]): Promise<void> {
+async function sendFrames(copy: CopyIn, encoder: CopyTextEncoder, frames: Buffer[]): Promise<void> {
   for (const frame of frames.splice(0)) {
-    if (!copy.send(frame)) await copy.drained()
+    if (!copy.send(frame, () => encoder.recycle(frame))) await copy.drained()
   }
 }
 
