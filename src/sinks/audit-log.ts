@@ -110,15 +110,17 @@ export class AuditLog implements AuditSinkPort, AsyncDisposable {
    * the directory cannot be used, CONFIG_INVALID for a missing or unfit key. */
   static async open(options: AuditLogOptions): Promise<AuditLog> {
     let lock: DirectoryLock | null = null
+    let log: AuditLog | undefined
     try {
       const dir = await preparePrivateDirectory(options.dir)
       const binding = options.lockBinding === undefined ? await loadLockBinding() : options.lockBinding
       lock = binding === null ? null : new DirectoryLock(dir, binding)
-      const log = new AuditLog(options, dir, lock, await LogSalt.open(dir))
+      log = new AuditLog(options, dir, lock, await LogSalt.open(dir))
       await log.#writer.open()
       return log
     } catch (error) {
-      lock?.close()
+      if (log === undefined) lock?.close()
+      else await log.close()
       if (error instanceof AirlockError) throw error
       const origin = errnoOf(error)
       throw new AirlockError('AUDIT_UNAVAILABLE', { phase: 'audit', ...(origin === undefined ? {} : { origin }) })

@@ -120,6 +120,7 @@ export class AuditSegments {
     const found = tail.line === null ? await this.#headBelow(segment.number) : await lastHead(segment, tail.line)
     if (found.seq >= this.head.seq) this.head = found
     else this.#note({ type: LOG_EVENTS.tailCut, data: { known_seq: this.head.seq, found_seq: found.seq } })
+    segment.remember()
     // A last line that is whole but no record stays as evidence: the log goes on in a new segment.
     if (tail.line !== null && headOf(tail.line) === undefined) await this.startNext('damaged_tail')
   }

@@ -137,6 +137,7 @@ export class EventFile {
   async #repairTail(store: SegmentStore): Promise<void> {
     const tail = await this.#segment!.readTail()
     if (tail.torn !== null) await store.quarantine(this.#segment!, tail.torn, tail.goodSize)
+    this.#segment!.remember()
   }
 }
 

@@ -50,11 +50,16 @@ export class Segment {
     return Date.now() - fstatSync(this.#file.fd).birthtimeMs
   }
 
-  /** Reads the end of the file as it is now and remembers its size. */
+  /** Says that everything that follows from the last `readTail` is done: from here on the size tells what is new. */
+  remember(): void {
+    this.#known = true
+  }
+
+  /** Reads the end of the file as it is now. */
   async readTail(): Promise<SegmentTail> {
     const size = fstatSync(this.#file.fd).size
     this.#size = size
-    this.#known = true
+    this.#known = false
     for (let window = TAIL_WINDOW; ; window *= 2) {
       const start = Math.max(0, size - window)
       const bytes = await this.#read(start, size - start)
@@ -100,10 +105,11 @@ export class Segment {
 
   /** Cuts the file to `size` bytes. When that fails the size is unknown, and the next look reads the tail again. */
   async truncate(size: number): Promise<void> {
+    const known = this.#known
     this.#known = false
     await this.#file.truncate(size)
     this.#size = size
-    this.#known = true
+    this.#known = known
   }
 
   async sync(): Promise<void> {

@@ -49,20 +49,20 @@ describe('A4 a fault at every n-th operation', () => {
   // its place where it could, and the test of the full disk below found the torn bytes.
   for (const fault of ['short', 'EAGAIN', 'ENOSPC', 'EIO']) {
     it(`A4 ${fault}: acknowledged records are stored, no line is torn, later appends are fine`, async () => {
-      const { operations } = await scenario(scratch(), () => undefined)
+      const { operations } = await scenario(scratch('memory'), () => undefined)
       expect(operations).toBeGreaterThan(10)
       const lost: number[] = []
       for (let n = 1; n <= operations; n += 1) {
-        lost.push((await scenario(scratch(), (i) => (i === n ? fault : undefined))).lost)
+        lost.push((await scenario(scratch('memory'), (i) => (i === n ? fault : undefined))).lost)
       }
       const survives = fault === 'short' ? 0 : 1
       expect(Math.max(...lost)).toBeLessThanOrEqual(survives)
     })
 
     it(`A4 ${fault} on two operations in a row, the roll-back among them`, async () => {
-      const { operations } = await scenario(scratch(), () => undefined)
+      const { operations } = await scenario(scratch('memory'), () => undefined)
       for (let n = 1; n <= operations; n += 1) {
-        await scenario(scratch(), (i) => (i === n || i === n + 1 ? fault : undefined))
+        await scenario(scratch('memory'), (i) => (i === n || i === n + 1 ? fault : undefined))
       }
     })
   }

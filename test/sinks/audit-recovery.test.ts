@@ -36,7 +36,7 @@ describe('recovery', () => {
     const { bytes, starts } = await tenRecords(source)
     const last = starts.at(-1)!
     for (let cut = last + 1; cut < bytes.length; cut += 1) {
-      const dir = scratch()
+      const dir = scratch('memory')
       writeFileSync(join(dir, 'audit-00000001.jsonl'), bytes.subarray(0, cut))
       const log = await openLog(dir, { durability: 'none' })
       await log.append({ type: 'row.written', op: 'after' })

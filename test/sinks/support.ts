@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -13,9 +13,11 @@ import type { EventMaskerPort } from '../../src/sinks/event-masker-port.js'
 /** Lets everything through: for tests that are not about masking. */
 export const plainMasker: EventMaskerPort = { value: (v) => v, text: (s) => s }
 
-/** A directory of the test's own, removed afterwards. */
-export function scratch(): string {
-  const dir = mkdtempSync(join(realpathSync(tmpdir()), 'airlock-sinks-'))
+/** A directory of the test's own, removed afterwards. `memory`: on a file system in memory where there is one, for tests
+ * whose many syncs would measure the disk. */
+export function scratch(where: 'disk' | 'memory' = 'disk'): string {
+  const parent = where === 'memory' && existsSync('/dev/shm') ? '/dev/shm' : realpathSync(tmpdir())
+  const dir = mkdtempSync(join(parent, 'airlock-sinks-'))
   onTestFinished(() => rmSync(dir, { recursive: true, force: true }))
   return dir
 }
