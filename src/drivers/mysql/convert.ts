@@ -111,12 +111,12 @@ function dateConverter(
 ): Converter {
   const epoch = kind === 'date' ? '1970-01-01' : `1970-01-01 00:00:00${kind === 'timestamptz' ? '+00' : ''}`
   return (builder, buffer, start, end, region) => {
-    // YYYY-MM-DD: a date is zero, or partly zero, when its month or its day is.
+    // YYYY-MM-DD: a date is zero, or partly zero, when its year, its month or its day is.
+    const noYear =
+      buffer[start] === ZERO && buffer[start + 1] === ZERO && buffer[start + 2] === ZERO && buffer[start + 3] === ZERO
     const noMonth = buffer[start + 5] === ZERO && buffer[start + 6] === ZERO
     const noDay = buffer[start + 8] === ZERO && buffer[start + 9] === ZERO
-    if (noMonth || noDay) {
-      const noYear =
-        buffer[start] === ZERO && buffer[start + 1] === ZERO && buffer[start + 2] === ZERO && buffer[start + 3] === ZERO
+    if (noYear || noMonth || noDay) {
       count(noMonth && noDay && noYear ? 'zero_dates' : 'partial_zero_dates')
       if (policy === 'error') refuse()
       else if (policy === 'null') builder.putNull()
