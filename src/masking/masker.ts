@@ -1,0 +1,149 @@
+import type { Transform } from 'node:stream'
+import type { AirlockError } from '../errors/index.js'
+import { type ErrorContext, sanitizeError } from './error-layer.js'
+import { KeyJudge } from './keys.js'
+import { buildMatcher, type Matcher } from './matcher.js'
+import { ObjectMasker } from './object-walk.js'
+import { Pass } from './pass.js'
+import { MASK } from './placeholders.js'
+import { type LiveForm, Registry, type RegistryCounts, type SecretHandle } from './registry.js'
+import { allRules } from './rules/all.js'
+import type { Rule } from './scan.js'
+import { Secret } from './secret.js'
+import { type ChunkMasker, chunkMasker, maskStream } from './stream.js'
+
+export interface MaskerOptions {
+  /** Values to hide from the start on. */
+  readonly secrets?: readonly string[]
+  /** JSON pointers (RFC 6901) of secret values in objects; a segment `*` stands for any name or index. */
+  readonly secretPaths?: readonly string[]
+  /** Hosts, ports, users and databases are secret too. */
+  readonly hideTopology?: boolean
+}
+
+export interface MaskerStats {
+  /** Masked spans per rule id, since the masker was made. */
+  readonly spans: Readonly<Record<string, number>>
+  readonly values: RegistryCounts
+}
+
+/** How many forms may wait for the next automaton while text is searched for each of them. */
+const PENDING_LIMIT = 256
+const SETTLE_MS = 50
+
+/** Hides secrets in text, objects, streams and errors. Registered values are found in every derived form, everything
+ * else by rules. A value is masked from the moment `add` returns, in streams that are already open too. Masking never
+ * throws because of what it is given. */
+export interface Masker {
+  /** Registers a value. It stays hidden until the handle is released and a minute has passed. */
+  add(value: string | Secret<string>): SecretHandle
+  /** The text with every secret replaced by `***`; linear in the text, whatever the number of secrets. */
+  text(text: string): string
+  /** A copy of any value in which secrets are masked: by key, by `secretPaths`, and in every string. */
+  value(value: unknown): unknown
+  /** A transform over bytes or strings whose output is the masked text of the whole. */
+  stream(): Transform
+  /** The same as plain calls. */
+  chunks(): ChunkMasker
+  /** A new error with text from the table only; of the old one at most a known code is kept, as `origin`. */
+  error(error: unknown, context?: ErrorContext): AirlockError
+  stats(): MaskerStats
+}
+
+/** Makes a masker. See `Masker` for what it does; `MaskerOptions` for what it can be told beforehand. */
+export function createMasker(options: MaskerOptions = {}): Masker {
+  return new LiveMasker(options)
+}
+
+class LiveMasker implements Masker {
+  readonly #rules: readonly Rule[]
+  readonly #registry: Registry
+  readonly #objects: ObjectMasker
+  readonly #spans = new Map<string, number>()
+  #matcher: Matcher
+  #matcherVersion = 0
+  #addedAt = 0
+
+  constructor(options: MaskerOptions) {
+    const judge = new KeyJudge()
+    this.#rules = allRules(judge, options.hideTopology ?? false)
+    const bare = buildMatcher(allRules(judge, false), [])
+    this.#registry = new Registry((value) => partsBy(bare, value))
+    this.#matcher = buildMatcher(this.#rules, [])
+    this.#objects = new ObjectMasker({
+      judge,
+      hideTopology: options.hideTopology ?? false,
+      secretPaths: options.secretPaths ?? [],
+      text: (text) => this.text(text),
+      error: (error) => this.error(error),
+    })
+    for (const secret of options.secrets ?? []) this.add(secret)
+  }
+
+  add(value: string | Secret<string>): SecretHandle {
+    const handle = this.#registry.add(value instanceof Secret ? value.reveal() : value)
+    this.#addedAt = performance.now()
+    return handle
+  }
+
+  text(text: string): string {
+    const pending = this.#pending()
+    return new Pass(this.#matcher, this.#count).end(text, pending)
+  }
+
+  value(value: unknown): unknown {
+    return this.#objects.mask(value)
+  }
+
+  stream(): Transform {
+    return maskStream(this.chunks())
+  }
+
+  chunks(): ChunkMasker {
+    let version = this.#settled()
+    const pass = new Pass(this.#matcher, this.#count)
+    return chunkMasker(pass, () => {
+      if (version === this.#registry.version) return
+      version = this.#settled()
+      pass.replace(this.#matcher)
+    })
+  }
+
+  error(error: unknown, context?: ErrorContext): AirlockError {
+    return sanitizeError(error, context)
+  }
+
+  stats(): MaskerStats {
+    return { spans: Object.fromEntries(this.#spans), values: this.#registry.counts() }
+  }
+
+  readonly #count = (rule: string): void => {
+    this.#spans.set(rule, (this.#spans.get(rule) ?? 0) + 1)
+  }
+
+  /** Brings the automaton up to date and returns its version. */
+  #settled(): number {
+    if (this.#matcherVersion !== this.#registry.version) {
+      this.#matcherVersion = this.#registry.version
+      this.#matcher = buildMatcher(this.#rules, this.#registry.settle())
+    }
+    return this.#matcherVersion
+  }
+
+  /** While values keep arriving the automaton is not rebuilt for each of them: a few forms are searched one by one. */
+  #pending(): readonly LiveForm[] {
+    if (this.#matcherVersion === this.#registry.version) return []
+    const { pending } = this.#registry
+    if (pending.length <= PENDING_LIMIT && performance.now() - this.#addedAt <= SETTLE_MS) return pending
+    this.#settled()
+    return []
+  }
+}
+
+/** What the rules hide in a value: the password in a URL, the body of a key, the secret in a connection string. */
+function partsBy(matcher: Matcher, value: string): string[] {
+  return new Pass(matcher, () => undefined)
+    .spans(value)
+    .map((span) => value.slice(span.start, span.end))
+    .filter((part) => part !== value && part !== MASK)
+}
