@@ -1,7 +1,9 @@
 import type { Column } from '../../core/batch.js'
 import type { WriteOutline, WritePlan } from '../../core/driver.js'
+import { suggest } from '../../core/suggest.js'
 import { AirlockError } from '../../errors/index.js'
 import type { PostgresConnection } from './native.js'
+import { type PostgresPolicies, postgresPolicies } from './policies.js'
 import { nameList, quoteName, quoteTable } from './sql.js'
 import { checkFit, findTarget, type TargetTable } from './target.js'
 import { postgresType } from './types.js'
@@ -19,28 +21,38 @@ export interface LoadPlan {
   readonly table: string
   readonly columns: readonly Column[]
   readonly primaryKey: readonly string[]
+  readonly policies: PostgresPolicies
   readonly target: TargetTable | undefined
 }
 
 /** The name of the temporary table of a staged load; it exists in the loading session only. */
 export const STAGING = 'airlock_staging'
 
-/** Works out how a plan reaches its target. Throws SCHEMA_MISMATCH or TARGET_REFERENCED where it cannot. */
+/** Works out how a plan reaches its target. Throws SCHEMA_MISMATCH, COLUMN_NOT_FOUND, CONFIG_INVALID or TARGET_REFERENCED
+ * where it cannot, before anything is sent. */
 export async function planLoad(
   connection: PostgresConnection,
   plan: WritePlan,
   columns: readonly Column[],
 ): Promise<LoadPlan> {
+  const policies = postgresPolicies(plan.policies)
   const primaryKey = plan.primaryKey ?? sourceKey(columns)
+  const unknown = primaryKey.find((name) => !columns.some((column) => column.name === name))
+  if (unknown !== undefined) {
+    const suggestion = suggest(
+      unknown,
+      columns.map((column) => column.name),
+    )
+    throw new AirlockError('COLUMN_NOT_FOUND', { phase: 'plan', params: { at: `primary_key.${unknown}`, suggestion } })
+  }
   const target = await findTarget(connection, plan.table)
-  if (target === undefined) return { route: 'create', table: quoteTable(plan.table), columns, primaryKey, target }
+  const shared = { columns, primaryKey, policies, target }
+  if (target === undefined) return { ...shared, route: 'create', table: quoteTable(plan.table) }
   checkFit(target, columns)
   const table = target.sql
-  if (plan.mode === 'append' || (await isEmpty(connection, table))) {
-    return { route: 'direct', table, columns, primaryKey, target }
-  }
+  if (plan.mode === 'append' || (await isEmpty(connection, table))) return { ...shared, route: 'direct', table }
   if (target.referenced) throw new AirlockError('TARGET_REFERENCED', { phase: 'plan', params: { at: 'this stream' } })
-  return { route: 'staged', table, columns, primaryKey, target }
+  return { ...shared, route: 'staged', table }
 }
 
 /** The source's primary key, if all of it is among the columns. */

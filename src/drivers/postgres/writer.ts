@@ -15,7 +15,6 @@ import {
   swapStatements,
 } from './load-plan.js'
 import type { PostgresConnection } from './native.js'
-import { postgresPolicies } from './policies.js'
 
 /** Writes all batches in one transaction: COPY, counts at every end, commit. On any failure the transaction is rolled
  * back and nothing remains. */
@@ -58,7 +57,7 @@ async function load(
   if (planned.route === 'staged') await connection.query(createStaging(planned))
   const copy = connection.copyIn(copyStatement(planned))
   const frames: Buffer[] = []
-  const encoder = new CopyTextEncoder(planned.columns, postgresPolicies(plan.policies), (frame) => frames.push(frame))
+  const encoder = new CopyTextEncoder(planned.columns, planned.policies, (frame) => frames.push(frame))
   const confirmed = await sendAll(copy, encoder, frames, first, rest, signal)
   if (planned.route === 'staged') {
     const [truncate, insert] = swapStatements(planned)
