@@ -35,11 +35,16 @@ export class Output {
   }
 
   /** A result that is not complete: both what there is and why it is not all. */
-  failedResult(data: unknown, human: string, error: Readonly<Record<string, unknown>>): void {
+  failedResult(data: unknown, human: string, error: object): void {
     if (this.settings.json) {
       const envelope = { ok: false, error: this.#masker.value(error), data: this.#masker.value(data), meta: {} }
       this.#stdout(`${JSON.stringify(envelope)}\n`)
     } else if (human !== '') this.#stdout(this.#masker.text(`${human}\n`))
+  }
+
+  /** A line about something that went wrong; also with `--quiet`, not with `--json`. */
+  problem(line: string): void {
+    if (!this.settings.json) this.#stderr(this.#masker.text(`${line}\n`))
   }
 
   /** A line for people; not with `--quiet` or `--json`. */
@@ -75,10 +80,21 @@ export class Output {
   }
 }
 
-/** `airlock: CODE (origin): message hint [ref …]` */
-export function errorLine(error: Pick<AirlockError, 'code' | 'message' | 'hint' | 'origin' | 'ref'>): string {
+/** What `errorLine` needs of an AirlockError, or of one that a report carries. */
+export interface PrintableError {
+  readonly code: string
+  readonly message: string
+  readonly hint: string
+  readonly ref: string
+  readonly origin?: string | undefined
+  readonly connection?: string | undefined
+}
+
+/** `airlock: CODE (origin) at connection: message hint [ref …]` */
+export function errorLine(error: PrintableError): string {
   const origin = error.origin === undefined ? '' : ` (${error.origin})`
-  return `airlock: ${error.code}${origin}: ${error.message} ${error.hint} [ref ${error.ref}]`
+  const connection = error.connection === undefined ? '' : ` at ${error.connection}`
+  return `airlock: ${error.code}${origin}${connection}: ${error.message} ${error.hint} [ref ${error.ref}]`
 }
 
 /** What a command failed with, in Airlock's terms. */

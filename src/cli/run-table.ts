@@ -1,8 +1,8 @@
 import type { RunReport, StreamReport } from '../run/report.js'
-import { errorLine, type Output } from './output.js'
+import type { Output } from './output.js'
 import { formatBytes, formatTable } from './table.js'
 
-/** A run's report as people read it: a table of streams, what went wrong, the sum. */
+/** A run's report as people read it: a table of streams, the policies that decided, the sum. */
 export function formatReport(report: RunReport, output: Output): string {
   const rows = report.streams.map((stream) => [
     stream.stream,
@@ -19,7 +19,6 @@ export function formatReport(report: RunReport, output: Output): string {
   return [
     formatTable(head, rows),
     ...report.streams.flatMap(policyLines),
-    ...report.streams.flatMap(errorLines),
     output.bold(`${report.status}: `) +
       `${report.rows_written.toLocaleString('en')} rows in ${report.seconds.toFixed(2)} s, ` +
       `peak memory ${formatBytes(report.peak_rss_bytes)}, connections opened ${opened}, closed ${closed}, run ${report.run_id}`,
@@ -34,17 +33,4 @@ function verificationOf(stream: StreamReport): string {
 function policyLines(stream: StreamReport): readonly string[] {
   const applied = Object.entries(stream.policies).map(([name, count]) => `${name} ${count.toLocaleString('en')}`)
   return applied.length === 0 ? [] : [`  ${stream.stream}: policies applied: ${applied.join(', ')}`]
-}
-
-function errorLines(stream: StreamReport): readonly string[] {
-  if (stream.error === null) return []
-  const { code, message, hint, origin, ref } = stream.error
-  const error = {
-    code: code as never,
-    message: String(message),
-    hint: String(hint),
-    origin: origin === undefined ? undefined : String(origin),
-    ref: String(ref),
-  }
-  return [`  ${stream.stream}: ${errorLine(error)}`]
 }

@@ -12,6 +12,8 @@ import { serverAddress } from './server-address.js'
 
 /** What `open` may be given beside the connection's own settings. */
 export interface OpenOptions extends SessionPorts {
+  /** What errors call this connection. */
+  readonly name?: string
   /** Aborts connecting; an open session is given its signals per operation. */
   readonly signal?: AbortSignal
   /** The key of keyed masks. */
@@ -42,7 +44,7 @@ export function defineDriver<Schema extends z.ZodObject>(spec: DriverSpec<Schema
     async open(input, options = {}) {
       const config = parseConfig(spec, input)
       const shared = config as unknown as SharedConfig
-      const boundary = new ErrorBoundary((error) => spec.classify(error), options.debug)
+      const boundary = new ErrorBoundary((error) => spec.classify(error), options.debug, options.name)
       const { session, socket } = await connect({
         endpoints: spec.endpoints(config),
         tls: shared.tls,

@@ -7,16 +7,23 @@ import type { DebugPort } from './ports.js'
 export class ErrorBoundary {
   #classify: (error: unknown) => Classification | undefined
   #debug: DebugPort | undefined
+  #connection: string | undefined
 
-  constructor(classify: (error: unknown) => Classification | undefined, debug: DebugPort | undefined) {
+  /** `connection` is the name that errors are attributed to. */
+  constructor(
+    classify: (error: unknown) => Classification | undefined,
+    debug: DebugPort | undefined,
+    connection: string | undefined,
+  ) {
     this.#classify = classify
     this.#debug = debug
+    this.#connection = connection
   }
 
   /** `attempts` is said in the message of a connect error. An aborted signal wins over what the abort provoked. */
   translate(error: unknown, phase: Phase, signal?: AbortSignal, attempts?: number): AirlockError {
     if (signal?.aborted) return abortError(signal, phase)
-    if (error instanceof AirlockError) return error
+    if (error instanceof AirlockError) return error.attribute(this.#connection)
     const known = this.#classify(error) ?? classifyNetworkError(error)
     const code = known?.code ?? (phase === 'connect' ? 'CONNECT_RESET' : 'QUERY_FAILED')
     const ref = newRef()
@@ -26,7 +33,7 @@ export class ErrorBoundary {
       ref,
       ...(known?.origin === undefined ? {} : { origin: known.origin }),
       ...(attempts === undefined ? {} : { attempts }),
-    })
+    }).attribute(this.#connection)
   }
 }
 

@@ -30,6 +30,19 @@ export interface AirlockErrorOptions {
   readonly ref?: string
 }
 
+/** An AirlockError as `--json`, reports and replies carry it. */
+export interface AirlockErrorData {
+  readonly code: ErrorCode
+  readonly message: string
+  readonly hint: string
+  readonly exit_code: ExitCode
+  readonly retryable: boolean
+  readonly phase?: Phase
+  readonly origin?: string
+  readonly connection?: string
+  readonly ref: string
+}
+
 /** The one error class of Airlock. Every field is safe to print: message and hint come from the table in `codes.ts`.
  * It never has a `cause`: the underlying error is written, masked, to the debug sink under the same `ref`. */
 export class AirlockError extends Error {
@@ -40,6 +53,7 @@ export class AirlockError extends Error {
   readonly phase: Phase | undefined
   readonly origin: string | undefined
   readonly ref: string
+  #connection: string | undefined
 
   constructor(code: ErrorCode, options: AirlockErrorOptions = {}) {
     const spec = CODES[code]
@@ -55,8 +69,19 @@ export class AirlockError extends Error {
     this.ref = options.ref ?? newRef()
   }
 
+  /** The name of the connection at fault, as the user's own configuration calls it. */
+  get connection(): string | undefined {
+    return this.#connection
+  }
+
+  /** Says which connection was at fault; the first to say so is nearest to the cause. */
+  attribute(connection: string | undefined): this {
+    this.#connection ??= connection
+    return this
+  }
+
   /** The shape that `--json`, reports and MCP replies carry. */
-  toJSON(): Record<string, string | number | boolean> {
+  toJSON(): AirlockErrorData {
     return {
       code: this.code,
       message: this.message,
@@ -65,6 +90,7 @@ export class AirlockError extends Error {
       retryable: this.retryable,
       ...(this.phase === undefined ? {} : { phase: this.phase }),
       ...(this.origin === undefined ? {} : { origin: this.origin }),
+      ...(this.#connection === undefined ? {} : { connection: this.#connection }),
       ref: this.ref,
     }
   }

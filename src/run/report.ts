@@ -1,4 +1,4 @@
-import type { ExitCode } from '../errors/index.js'
+import type { AirlockErrorData, ExitCode } from '../errors/index.js'
 
 export type RunStatus = 'ok' | 'partial' | 'failed' | 'cancelled'
 
@@ -25,7 +25,7 @@ export interface StreamReport {
   readonly masked_columns: readonly string[]
   readonly policies: Readonly<Record<string, number>>
   readonly verification: Verification
-  readonly error: Readonly<Record<string, string | number | boolean>> | null
+  readonly error: AirlockErrorData | null
 }
 
 /** What one run did; kept under `home/runs`. */

@@ -54,7 +54,7 @@ export async function runStream(plan: StreamPlan, run: StreamRun): Promise<Strea
     rows_confirmed: receipt.rowsConfirmed,
     rows_written: receipt.rowsCounted,
     bytes: receipt.bytesSent,
-    seconds: (performance.now() - started) / 1000,
+    seconds: secondsSince(started),
     masked_columns: plan.maskedColumns,
     policies: { ...extraction.policyCounts, ...receipt.policyCounts },
     verification: { kind: run.verify, ok: true },
@@ -84,8 +84,13 @@ async function* observed(
       rows,
       bytes,
       estimatedRows: plan.estimatedRows,
-      seconds: (performance.now() - started) / 1000,
+      seconds: secondsSince(started),
     })
     yield batch
   }
+}
+
+/** Seconds since a `performance.now()`, to the millisecond. */
+export function secondsSince(started: number): number {
+  return Math.round(performance.now() - started) / 1000
 }

@@ -68,6 +68,7 @@ export class Workspace implements AsyncDisposable {
     if (found === undefined) throw new AirlockError('DRIVER_UNKNOWN', { params: { at: name } })
     const maskKey = await this.config.maskKey()
     return await found.open(settings, {
+      name,
       masker: this.masker,
       telemetry: this.telemetry,
       debug: this.debug,

@@ -1,3 +1,4 @@
+import type { AirlockErrorData } from '../../errors/index.js'
 import { Workspace } from '../../run/workspace.js'
 import { asAirlockError, errorLine } from '../output.js'
 import type { CommandContext, GlobalOptions } from '../program.js'
@@ -6,7 +7,7 @@ interface Checked {
   readonly connection: string
   readonly ok: boolean
   readonly milliseconds: number
-  readonly error?: Readonly<Record<string, string | number | boolean>>
+  readonly error?: AirlockErrorData
 }
 
 /** `airlock check [CONNECTION…]`: opens each connection, asks one question, closes it. */

@@ -1,8 +1,10 @@
 import { loadPipeline } from '../../config/load-pipeline.js'
 import type { Pipeline } from '../../config/pipeline.js'
+import { AirlockError } from '../../errors/index.js'
 import { runPipeline } from '../../run/local-runner.js'
 import type { VerifyKind } from '../../run/run-stream.js'
 import { Workspace } from '../../run/workspace.js'
+import { errorLine } from '../output.js'
 import type { CommandContext, GlobalOptions } from '../program.js'
 import { ProgressLine } from '../progress-line.js'
 import { formatReport } from '../run-table.js'
@@ -46,7 +48,12 @@ export async function runAndReport(
     onStream: (done) => progress.finish(done),
   })
   process.exitCode = report.exit_code
-  const failed = report.streams.find((stream) => stream.error !== null)
-  if (report.status === 'ok') output.result(report, formatReport(report, output))
-  else output.failedResult(report, formatReport(report, output), failed?.error ?? { code: 'INTERRUPTED' })
+  if (report.status === 'ok') {
+    output.result(report, formatReport(report, output))
+    return
+  }
+  const failed = report.streams.flatMap(({ stream, error }) => (error === null ? [] : [{ stream, error }]))
+  const [first] = failed
+  output.failedResult(report, formatReport(report, output), first?.error ?? new AirlockError('INTERRUPTED').toJSON())
+  for (const { stream, error } of failed) output.problem(`${stream}: ${errorLine(error)}`)
 }
