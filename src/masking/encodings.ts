@@ -68,6 +68,7 @@ function percentForms(value: string): Set<string> {
   const form = percent(value, KEPT_BY.formData, '+')
   once.add(form)
   once.add(percent(value, KEPT_BY.rfc3986, '+'))
+  once.add(percent(value, KEPT_BY.encodeURIComponent, '+'))
   const component = percent(value, KEPT_BY.encodeURIComponent)
   const strict = percent(value, KEPT_BY.rfc3986)
   return new Set([...once, ...[component, strict, form].map((text) => text.replaceAll('%', '%25'))])
@@ -180,7 +181,7 @@ function base64Cores(value: string): Set<string> {
 }
 
 function flipEscapes(text: string, escapes: RegExp): string {
-  return text.replace(escapes, (code) => code.slice(0, 2) + flipCase(code.slice(2)))
+  return text.replace(escapes, (code) => flipCase(code).replace('U', 'u'))
 }
 
 function flipCase(text: string): string {

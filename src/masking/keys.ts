@@ -63,6 +63,11 @@ export class KeyJudge {
   }
 }
 
+/** Whether a token of this kind, written as two words, is one of paging, of a language model or of a parser. */
+export function isHarmlessToken(kind: string): boolean {
+  return HARMLESS_TOKENS.has(kind.toLowerCase())
+}
+
 /** The words of a key in lower case: `X-Api-Key`, `apiKey`, `API_KEY` and `api.key` all give `api key`. */
 export function wordsOf(key: string): string[] {
   return key

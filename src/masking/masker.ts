@@ -60,16 +60,18 @@ class LiveMasker implements Masker {
   readonly #registry: Registry
   readonly #objects: ObjectMasker
   readonly #spans = new Map<string, number>()
-  #matcher: Matcher
-  #matcherVersion = 0
+  /** For values that hold other secrets: the rules without topology, which finds less precisely. */
+  readonly #bareRules: readonly Rule[]
+  #bare: Matcher | undefined
+  #matcher: Matcher | undefined
+  #matcherVersion = -1
   #addedAt = 0
 
   constructor(options: MaskerOptions) {
     const judge = new KeyJudge()
-    this.#rules = allRules(judge, options.hideTopology ?? false)
-    const bare = buildMatcher(allRules(judge, false), [])
-    this.#registry = new Registry((value) => partsBy(bare, value))
-    this.#matcher = buildMatcher(this.#rules, [])
+    this.#bareRules = allRules(judge, false)
+    this.#rules = options.hideTopology ? allRules(judge, true) : this.#bareRules
+    this.#registry = new Registry((value) => this.#partsOf(value))
     this.#objects = new ObjectMasker({
       judge,
       hideTopology: options.hideTopology ?? false,
@@ -87,8 +89,8 @@ class LiveMasker implements Masker {
   }
 
   text(text: string): string {
-    const pending = this.#pending()
-    return new Pass(this.#matcher, this.#count).end(text, pending)
+    const { matcher, pending } = this.#current()
+    return new Pass(matcher, this.#count).end(text, pending)
   }
 
   value(value: unknown): unknown {
@@ -100,12 +102,12 @@ class LiveMasker implements Masker {
   }
 
   chunks(): ChunkMasker {
-    let version = this.#settled()
-    const pass = new Pass(this.#matcher, this.#count)
+    let matcher = this.#settled()
+    const pass = new Pass(matcher, this.#count)
     return chunkMasker(pass, () => {
-      if (version === this.#registry.version) return
-      version = this.#settled()
-      pass.replace(this.#matcher)
+      if (this.#matcherVersion === this.#registry.version && matcher === this.#matcher) return
+      matcher = this.#settled()
+      pass.replace(matcher)
     })
   }
 
@@ -121,29 +123,31 @@ class LiveMasker implements Masker {
     this.#spans.set(rule, (this.#spans.get(rule) ?? 0) + 1)
   }
 
-  /** Brings the automaton up to date and returns its version. */
-  #settled(): number {
-    if (this.#matcherVersion !== this.#registry.version) {
+  /** The automaton, brought up to date. */
+  #settled(): Matcher {
+    if (this.#matcher === undefined || this.#matcherVersion !== this.#registry.version) {
       this.#matcherVersion = this.#registry.version
       this.#matcher = buildMatcher(this.#rules, this.#registry.settle())
     }
-    return this.#matcherVersion
+    return this.#matcher
   }
 
   /** While values keep arriving the automaton is not rebuilt for each of them: a few forms are searched one by one. */
-  #pending(): readonly LiveForm[] {
-    if (this.#matcherVersion === this.#registry.version) return []
+  #current(): { readonly matcher: Matcher; readonly pending: readonly LiveForm[] } {
     const { pending } = this.#registry
-    if (pending.length <= PENDING_LIMIT && performance.now() - this.#addedAt <= SETTLE_MS) return pending
-    this.#settled()
-    return []
+    const settling =
+      pending.length > 0 && pending.length <= PENDING_LIMIT && performance.now() - this.#addedAt <= SETTLE_MS
+    if (this.#matcher !== undefined && settling) return { matcher: this.#matcher, pending }
+    return { matcher: this.#settled(), pending: [] }
   }
-}
 
-/** What the rules hide in a value: the password in a URL, the body of a key, the secret in a connection string. */
-function partsBy(matcher: Matcher, value: string): string[] {
-  return new Pass(matcher, () => undefined)
-    .spans(value)
-    .map((span) => value.slice(span.start, span.end))
-    .filter((part) => part !== value && part !== MASK)
+  /** What the rules hide in a value: the password in a URL, the body of a key, the secret in a connection string. */
+  #partsOf(value: string): string[] {
+    if (!/[:=\s]/.test(value)) return []
+    this.#bare ??= buildMatcher(this.#bareRules, [])
+    return new Pass(this.#bare, () => undefined)
+      .spans(value)
+      .map((span) => value.slice(span.start, span.end))
+      .filter((part) => part !== value && part !== MASK)
+  }
 }

@@ -14,6 +14,8 @@ interface Span {
 }
 
 const NO_TOUCH = -1
+/** More than the length of any anchor or prefix. */
+const LONGEST_PATTERN = 64
 
 /** One pass over one text, whole or in pieces. The automaton reads every unit once; hits are decided in order of their
  * ends; a decision that looked past the text so far waits, with everything from its start on held back. The output for
@@ -102,20 +104,25 @@ export class Pass {
   #decide(): number {
     const hits = this.#hits
     let next = 0
-    let held = Number.POSITIVE_INFINITY
     for (;;) {
       const blocked = this.#swallow !== null && !this.#continueSwallow()
       if (next >= hits.length) break
       const end = hits[next]!
       if (blocked && end > this.#swallow!.at) break
-      const pattern = this.#matcher.patterns[hits[next + 1]!]!
-      if (!this.#decideHit(pattern, end)) {
-        held = end - pattern.length
-        break
-      }
+      if (!this.#decideHit(this.#matcher.patterns[hits[next + 1]!]!, end)) break
       next += 2
     }
     if (next > 0) this.#hits = hits.slice(next)
+    return this.#heldFrom()
+  }
+
+  /** Where the first hit begins that is not decided; hits are in order of their ends, not of their beginnings. */
+  #heldFrom(): number {
+    const hits = this.#hits
+    let held = Number.POSITIVE_INFINITY
+    for (let i = 0; i < hits.length && hits[i]! - LONGEST_PATTERN < held; i += 2) {
+      held = Math.min(held, hits[i]! - this.#matcher.patterns[hits[i + 1]!]!.length)
+    }
     return held
   }
 

@@ -1,4 +1,4 @@
-import type { KeyJudge, KeyVerdict } from '../keys.js'
+import { isHarmlessToken, type KeyJudge, type KeyVerdict } from '../keys.js'
 import {
   type Found,
   isBlank,
@@ -144,7 +144,7 @@ function verdictOf(scan: Scan, key: Key, judge: KeyJudge, inQuery: boolean): Key
   }
   if (/^tokens?$/i.test(key.name)) {
     const word = wordBefore(scan, key.start)
-    if (word !== null && judge.verdict(`${word.text} ${key.name}`) === 'public') return 'public'
+    if (word !== null && isHarmlessToken(word.text)) return 'public'
   }
   if (/^string$/i.test(key.name)) return 'public'
   return judge.verdict(key.name)
