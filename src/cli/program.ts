@@ -88,7 +88,16 @@ export function createProgram(context: CommandContext): Command {
     .command('demo')
     .description('MySQL → masked → Postgres on servers of its own')
     .addOption(new Option('--rows <number>', 'rows of the largest table').default('200000'))
+    .option('--keep', 'keep the files of the demo: configuration, audit log, report')
     .action(async (options) => (await import('./commands/demo.js')).demoCommand(context, common(), options))
+
+  program
+    .command('mask')
+    .description('a filter: stdin to stdout, secrets replaced')
+    .option('--secret-env <name>', 'variable whose value is secret; repeat for more', collect, [])
+    .option('--secret-file <file>', 'file whose content is secret; repeat for more', collect, [])
+    .option('--stats', 'say on stderr how often each rule applied')
+    .action(async (options) => (await import('./commands/mask.js')).maskCommand(context, options))
 
   const config = program.command('config').description('look at the configuration')
   config
