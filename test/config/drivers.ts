@@ -22,6 +22,7 @@ export const drivers = {
           ])
           .optional(),
         headers: z.record(z.string(), secret()).optional(),
+        proxy: z.union([z.string(), secret()]).optional(),
         keys: z.array(secret()).optional(),
       })
       .refine((config) => config.endpoint !== 'nowhere', { error: 'the endpoint leads nowhere' }),

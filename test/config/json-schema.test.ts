@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { z } from 'zod'
-import { airlockJsonSchema, type DriverDeclarations, pipelineJsonSchema } from '../../src/config/index.js'
+import type { DriverDeclarations } from '../../src/config/airlock-file.js'
+import { airlockJsonSchema, pipelineJsonSchema } from '../../src/config/json-schema.js'
 import { builtinDrivers } from '../../src/drivers/builtin.js'
 import { drivers } from './drivers.js'
 

@@ -166,6 +166,9 @@ describe('connections', () => {
     const { config } = await load(text, { env: { PORT: '3307' } })
     const { settings } = await config.connection('shop')
     expect(settings).toMatchObject({ host: 'db-eu.internal', port: 3307, read_only: true })
+    // As in a shell, an empty variable counts as absent.
+    const empty = await load(text, { env: { PORT: '3307', REGION: '', RO: 'false' } })
+    expect((await empty.config.connection('shop')).settings).toMatchObject({ host: 'db-eu.internal', read_only: false })
     for (const env of [{ PORT: CANARY }, { PORT: '0x10' }, { PORT: '' }, { PORT: '70000' }, { PORT: '1', RO: 'yes' }]) {
       const broken = await load(text, { env })
       const error = await refusal(broken.config.connection('shop'), 'CONFIG_INVALID', CANARY, '70000', '0x10')

@@ -95,7 +95,10 @@ describe('${cmd:…}', () => {
   test('too much output ends the program', async () => {
     const command = await script(`process.stdout.on('error', () => process.exit(0))
 setInterval(() => process.stdout.write('${CANARY}'.repeat(5000)), 1)`)
+    const started = performance.now()
     await refusal(output(command), 'SECRET_UNRESOLVED', CANARY)
+    // Not by the deadline of ten seconds.
+    expect(performance.now() - started).toBeLessThan(8_000)
   })
 })
 

@@ -60,6 +60,7 @@ describe('what a secret may be', () => {
       [`auth: { type: bearer, token: ${CANARY} }`, 'auth.token'],
       [`auth: { type: basic, user: u, password: ${CANARY} }`, 'auth.password'],
       [`headers: { x-key: ${CANARY} }`, 'headers.x-key'],
+      [`proxy: ${CANARY}`, 'proxy'],
       [`keys: ["\${env:A}", ${CANARY}]`, 'keys[1]'],
     ]) {
       const error = await refusal(load(api(rest!)), 'SECRET_LITERAL', CANARY)

@@ -41,8 +41,11 @@ describe('unknown keys', () => {
     `connections: { shop: { driver: server, "password ${CANARY}" } }`,
     `connections: { shop: { driver: server, ${CANARY} } }`,
     `connections: { shop: { driver: server, "server://u:${CANARY}@h/db": ~ } }`,
+    `connections: { shop: { driver: server, "password ${CANARY}": x } }`,
+    `connections: { shop: { driver: server, "server://u:${CANARY}@h/db": 1 } }`,
+    'connections: { shop: { driver: server, swordfish } }',
   ])('are not repeated where they may be a value: %s', async (text) => {
-    const error = await refusal(load(text), 'CONFIG_UNKNOWN_KEY', CANARY)
+    const error = await refusal(load(text), 'CONFIG_UNKNOWN_KEY', CANARY, 'swordfish')
     place(error.message, 'connections.shop.(key) (airlock.yaml line 1).')
   })
 
@@ -143,6 +146,11 @@ describe('YAML', () => {
     const bomb = [`l0: &l0 [${CANARY}]`, ...rows].join('\n')
     place((await refusal(load(bomb), 'CONFIG_INVALID', CANARY)).message, 'aliases or nesting make the file too large')
     place((await refusal(load('home: &a [*a]'), 'CONFIG_INVALID')).message, 'too large')
+    const doubling = ['l0: &l0 [x]', ...Array.from({ length: 20 }, (_, i) => `l${i + 1}: &l${i + 1} [*l${i}, *l${i}]`)]
+    place((await refusal(load(doubling.join('\n')), 'CONFIG_INVALID')).message, 'too large')
+    place((await refusal(load(`home: ${'['.repeat(100)}${']'.repeat(100)}`), 'CONFIG_INVALID')).message, 'too large')
+    const repeated = `a: &a [${'x,'.repeat(1000)}]\nhome: [${'*a,'.repeat(100)}]`
+    place((await refusal(load(repeated), 'CONFIG_INVALID')).message, 'too large')
     const wide = `a: &a 1\nhome: [${'*a,'.repeat(5000)}]`
     place((await refusal(load(wide), 'CONFIG_INVALID')).message, 'too large')
   })
