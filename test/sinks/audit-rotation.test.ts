@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import type { AuditAnchor } from '../../src/sinks/audit-checkpointer.js'
 import { AuditLog } from '../../src/sinks/audit-log.js'
+import { type FilesPort, nodeFiles, type OpenFilePort } from '../../src/sinks/private-files.js'
 import { openLog, readRecords, scratch, segmentPaths, upTo } from './support.js'
 
 describe('rotation', () => {
@@ -94,6 +95,26 @@ describe('checkpoints', () => {
     expect(verification.anchors).toEqual({ matched: anchors.length, failed: 0 })
     expect(verification.checkpoints.valid).toBe(anchors.length)
     expect(log.stats().checkpoints).toBe(anchors.length)
+  })
+
+  // Guard: the mutex as a field. Broken once by making the mutex inside the step that uses it: the lock of the operating
+  // system does not hold off its own holder, checkpoints chained to a head that a write was just moving, and this failed.
+  it('a checkpoint that falls due while a batch is written waits for it', async () => {
+    const dir = scratch()
+    const { privateKey } = generateKeyPairSync('ed25519')
+    const slow = (file: OpenFilePort): OpenFilePort => ({
+      ...file,
+      write: async (bytes, offset, length) => {
+        await sleep(4)
+        return await file.write(bytes, offset, length)
+      },
+    })
+    const files: FilesPort = { open: async (path, how) => slow(await nodeFiles.open(path, how)) }
+    const log = await openLog(dir, { files, signingKey: privateKey, checkpointIntervalMs: 1, heartbeatMs: 1 })
+    for (const i of upTo(30)) await log.append({ type: 'row.written', op: `${i}` })
+    await log.close()
+    expect(log.stats().checkpoints).toBeGreaterThan(5)
+    expect((await AuditLog.verify(dir)).problems).toEqual([])
   })
 
   it('an anchor receiver that throws harms nothing and is counted', async () => {
