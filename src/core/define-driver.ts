@@ -58,6 +58,7 @@ export function defineDriver<Schema extends z.ZodObject>(spec: DriverSpec<Schema
       return new ManagedSession({
         family: spec.family,
         capabilities: spec.capabilities,
+        policies: spec.policies,
         session,
         socket,
         boundary,

@@ -145,6 +145,8 @@ export interface DriverSpec<Schema extends z.ZodObject> {
   /** Strict; secret fields carry `secret()`, topology fields `topology()`. */
   readonly config: Schema
   readonly capabilities: Capabilities
+  /** Choices for values that have no equal elsewhere: name → words, the default first. */
+  readonly policies: Readonly<Record<string, readonly string[]>>
   /** Candidates in the order in which they are tried. */
   endpoints(config: z.output<Schema>): readonly Endpoint[]
   open(config: z.output<Schema>, context: OpenContext): Promise<Session>

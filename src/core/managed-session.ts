@@ -24,6 +24,8 @@ const CLOSE_MS = 1500
 export class ManagedSession implements AsyncDisposable {
   readonly family: string
   readonly capabilities: Capabilities
+  /** The policies of this driver: name → words, the default first. */
+  readonly policies: Readonly<Record<string, readonly string[]>>
   #session: Session
   #socket: Socket | undefined
   #boundary: ErrorBoundary
@@ -35,6 +37,7 @@ export class ManagedSession implements AsyncDisposable {
   constructor(options: {
     readonly family: string
     readonly capabilities: Capabilities
+    readonly policies: Readonly<Record<string, readonly string[]>>
     readonly session: Session
     readonly socket: Socket | undefined
     readonly boundary: ErrorBoundary
@@ -43,6 +46,7 @@ export class ManagedSession implements AsyncDisposable {
   }) {
     this.family = options.family
     this.capabilities = options.capabilities
+    this.policies = options.policies
     this.#session = options.session
     this.#socket = options.socket
     this.#boundary = options.boundary

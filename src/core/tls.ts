@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { checkServerIdentity } from 'node:tls'
 import { AirlockError } from '../errors/index.js'
@@ -42,11 +42,20 @@ function pem(field: 'ca' | 'cert' | 'key', value: string | undefined): Record<st
   if (value === undefined) return {}
   if (value.startsWith('-----BEGIN')) return { [field]: value }
   try {
+    if (field === 'key') refuseOpenKey(value)
     return { [field]: readFileSync(value, 'utf8') }
-  } catch {
+  } catch (error) {
+    if (error instanceof AirlockError) throw error
     throw new AirlockError('CONFIG_INVALID', {
       phase: 'config',
       params: { at: `tls.${field}`, problem: 'the file cannot be read' },
     })
+  }
+}
+
+/** A private key that other users can read is no secret any more. */
+function refuseOpenKey(path: string): void {
+  if (process.platform !== 'win32' && (statSync(path).mode & 0o077) !== 0) {
+    throw new AirlockError('SECRET_FILE_OPEN', { phase: 'config', params: { at: 'tls.key' } })
   }
 }

@@ -3,6 +3,7 @@ import type { Column } from '../core/batch.js'
 import type { ExtractRequest, WriteMode, WriteOutline, WritePlan } from '../core/driver.js'
 import type { ManagedSession } from '../core/managed-session.js'
 import { compileMasks, type MaskKey, type MaskOptions } from '../core/mask-batches.js'
+import { suggest } from '../core/suggest.js'
 import { AirlockError } from '../errors/index.js'
 import { refuseUnmasked } from './deny-unmasked.js'
 
@@ -36,6 +37,7 @@ export async function planStream(
   signal: AbortSignal,
 ): Promise<StreamPlan> {
   const mode = supportedMode(stream, target)
+  checkPolicies(stream, { ...source.policies, ...target.policies })
   const request: ExtractRequest = {
     ...(stream.table === undefined ? {} : { table: stream.table }),
     ...(stream.query === undefined ? {} : { query: stream.query }),
@@ -75,4 +77,20 @@ function supportedMode(stream: PipelineStream, target: ManagedSession): WriteMod
       ? `${target.family} cannot be a target`
       : `mode ${stream.mode}; ${target.family} has ${modes.join(', ')}`
   throw new AirlockError('UNSUPPORTED', { phase: 'plan', params: { problem } })
+}
+
+/** A misspelt policy would silently leave its default in force. */
+function checkPolicies(stream: PipelineStream, known: Readonly<Record<string, readonly string[]>>): void {
+  for (const [name, word] of Object.entries(stream.policies)) {
+    const words = Object.hasOwn(known, name) ? known[name]! : undefined
+    if (words?.includes(word)) continue
+    const problem =
+      words === undefined
+        ? `neither end has this policy.${suggest(name, Object.keys(known))}`
+        : `the choices are ${words.join(', ')}`
+    throw new AirlockError('CONFIG_INVALID', {
+      phase: 'plan',
+      params: { at: `${stream.name}.policies.${name}`, problem },
+    })
+  }
 }

@@ -2,6 +2,7 @@ import { type Driver, defineDriver } from '../../core/define-driver.js'
 import type { DriverSpec, Endpoint } from '../../core/driver.js'
 import { type MysqlConfig, mysqlConfig } from './config.js'
 import { classifyMysqlError } from './errors.js'
+import { MYSQL_POLICIES } from './policies.js'
 import { MysqlSession } from './session.js'
 
 const DEFAULT_PORT = 3306
@@ -16,6 +17,7 @@ export function mysqlSpec(native: { readonly rowHook: boolean } = { rowHook: tru
     defaultPort: DEFAULT_PORT,
     config: mysqlConfig,
     capabilities: { extract: true, write: false, discover: false, query: false, modes: [], rawFormats: [] },
+    policies: MYSQL_POLICIES,
     endpoints,
     open: (config, context) => MysqlSession.open(config, context, native),
     classify: classifyMysqlError,

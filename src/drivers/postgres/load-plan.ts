@@ -4,7 +4,7 @@ import { suggest } from '../../core/suggest.js'
 import { AirlockError } from '../../errors/index.js'
 import type { PostgresConnection } from './native.js'
 import { type PostgresPolicies, postgresPolicies } from './policies.js'
-import { nameList, quoteName, quoteTable } from './sql.js'
+import { fitName, nameList, quoteName, quoteTable } from './sql.js'
 import { checkFit, findTarget, type TargetTable } from './target.js'
 import { postgresType } from './types.js'
 
@@ -33,17 +33,16 @@ export const STAGING = 'airlock_staging'
 export async function planLoad(
   connection: PostgresConnection,
   plan: WritePlan,
-  columns: readonly Column[],
+  source: readonly Column[],
 ): Promise<LoadPlan> {
   const policies = postgresPolicies(plan.policies)
-  const primaryKey = plan.primaryKey ?? sourceKey(columns)
-  const unknown = primaryKey.find((name) => !columns.some((column) => column.name === name))
+  const columns = fitColumns(source)
+  const names = columns.map((column) => column.name)
+  const primaryKey = plan.primaryKey?.map(fitName) ?? sourceKey(columns)
+  const unknown = primaryKey.find((name) => !names.includes(name))
   if (unknown !== undefined) {
-    const suggestion = suggest(
-      unknown,
-      columns.map((column) => column.name),
-    )
-    throw new AirlockError('COLUMN_NOT_FOUND', { phase: 'plan', params: { at: `primary_key.${unknown}`, suggestion } })
+    const params = { at: `primary_key.${unknown}`, suggestion: suggest(unknown, names) }
+    throw new AirlockError('COLUMN_NOT_FOUND', { phase: 'plan', params })
   }
   const target = await findTarget(connection, plan.table)
   const shared = { columns, primaryKey, policies, target }
@@ -55,6 +54,15 @@ export async function planLoad(
   return { ...shared, route: 'staged', table }
 }
 
+/** The columns under the names that the target will have. Two that only differ behind the cut are refused. */
+function fitColumns(source: readonly Column[]): readonly Column[] {
+  const columns = source.map((column) => ({ ...column, name: fitName(column.name) }))
+  const twice = columns.find(({ name }, index) => columns.findIndex((column) => column.name === name) !== index)
+  if (twice === undefined) return columns
+  const problem = `two columns are called ${twice.name} in a target that keeps 63 bytes of a name`
+  throw new AirlockError('SCHEMA_MISMATCH', { phase: 'plan', params: { problem } })
+}
+
 /** The source's primary key, if all of it is among the columns. */
 function sourceKey(columns: readonly Column[]): readonly string[] {
   const key = columns.filter((column) => column.keyPosition > 0).sort((a, b) => a.keyPosition - b.keyPosition)
@@ -62,7 +70,7 @@ function sourceKey(columns: readonly Column[]): readonly string[] {
   return complete ? key.map((column) => column.name) : []
 }
 
-export async function isEmpty(connection: PostgresConnection, table: string): Promise<boolean> {
+async function isEmpty(connection: PostgresConnection, table: string): Promise<boolean> {
   const { rows } = await connection.query(`SELECT NOT EXISTS (SELECT 1 FROM ${table})`)
   return rows[0]?.[0] === 't'
 }

@@ -2,6 +2,7 @@ import { type Driver, defineDriver } from '../../core/define-driver.js'
 import type { DriverSpec, Endpoint } from '../../core/driver.js'
 import { type PostgresConfig, postgresConfig } from './config.js'
 import { classifyPostgresError } from './errors.js'
+import { POSTGRES_POLICIES } from './policies.js'
 import { PostgresSession } from './session.js'
 
 const DEFAULT_PORT = 5432
@@ -21,6 +22,7 @@ export const postgresSpec: DriverSpec<typeof postgresConfig> = {
     modes: ['append', 'replace'],
     rawFormats: [],
   },
+  policies: POSTGRES_POLICIES,
   endpoints,
   open: (config, context) => PostgresSession.open(config, context),
   classify: classifyPostgresError,

@@ -11,6 +11,21 @@ export function quoteTable(table: string): string {
   return schema === undefined ? quoteName(name) : `${quoteName(schema)}.${quoteName(name)}`
 }
 
+/** The bytes of a name that Postgres keeps (NAMEDATALEN - 1). */
+const NAME_BYTES = 63
+
+/** A name as the catalogue will have it: Postgres cuts longer ones at a character, with no more than a notice. */
+export function fitName(name: string): string {
+  let bytes = 0
+  let end = 0
+  for (const character of name) {
+    bytes += Buffer.byteLength(character)
+    if (bytes > NAME_BYTES) return name.slice(0, end)
+    end += character.length
+  }
+  return name
+}
+
 export function nameList(names: readonly string[]): string {
   return names.map(quoteName).join(', ')
 }

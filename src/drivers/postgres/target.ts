@@ -1,9 +1,10 @@
 import type { Column } from '../../core/batch.js'
+import type { LogicalType } from '../../core/column-type.js'
 import { suggest } from '../../core/suggest.js'
 import { parseTableName } from '../../core/table-name.js'
 import { AirlockError } from '../../errors/index.js'
 import type { PostgresConnection } from './native.js'
-import { quoteName } from './sql.js'
+import { fitName, quoteName } from './sql.js'
 
 /** A column of an existing target. */
 export interface TargetColumn {
@@ -34,14 +35,14 @@ export async function findTarget(connection: PostgresConnection, table: string):
       FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
       WHERE c.relname = $1 AND n.nspname = coalesce($2, current_schema())
         AND c.relkind IN ('r', 'p', 'v', 'm', 'f')`,
-    [name, schema ?? null],
+    [fitName(name), schema === undefined ? null : fitName(schema)],
   )
   const [oid, namespace, kind, referenced] = rows[0] ?? []
   if (oid === undefined || oid === null) return undefined
   if (kind !== 'r' && kind !== 'p') throw mismatch('the target is not a table')
   return {
     oid,
-    sql: `${quoteName(namespace!)}.${quoteName(name)}`,
+    sql: `${quoteName(namespace!)}.${quoteName(fitName(name))}`,
     columns: await targetColumns(connection, oid),
     referenced: referenced === 't',
   }
@@ -80,23 +81,61 @@ export function checkFit(target: TargetTable, columns: readonly Column[]): void 
     throw mismatch(`column ${missing.name} of the target needs a value and is not in the stream`)
 }
 
-/** What Postgres would do to values on the way in without an error: rounding, and hex text where bytes were meant. */
+/** What Postgres would do to values on the way in without an error: rounding, cutting, and hex text where bytes were
+ * meant. */
 function silentLoss(column: Column, into: string): string | undefined {
   const { type } = column
   if (type.kind === 'bytes' && !/^(bytea|geometry|geography)/.test(into)) return `holds bytes, which ${into} cannot`
-  if (type.kind === 'decimal') {
-    const scale = /^numeric\(\d+,(-?\d+)\)$/.exec(into)?.[1]
-    if (scale !== undefined && (type.scale ?? Number.POSITIVE_INFINITY) > Number(scale))
-      return `would be rounded to ${scale} digits`
-    if (/^(integer|bigint|smallint|real|double)/.test(into) && type.scale !== 0) return `would be rounded to ${into}`
-  }
+  if (type.kind === 'text' && (into === 'name' || into === '"char"')) return `would be cut to fit ${into}`
   if (type.kind === 'time' || type.kind === 'timestamp' || type.kind === 'timestamptz') {
     const digits = /^time(?:stamp)?\((\d)\)/.exec(into)?.[1]
     if (digits !== undefined && (type.precision ?? 6) > Number(digits))
       return `would be rounded to ${digits} digits of a second`
     if (into === 'date') return 'would lose its time'
   }
+  return numericLoss(type, into)
+}
+
+/** The digits that a binary number holds exactly, whatever the value (IEEE 754). */
+const EXACT_DIGITS: Readonly<Record<string, number>> = { real: 6, 'double precision': 15 }
+
+function numericLoss(type: LogicalType, into: string): string | undefined {
+  const number = exactNumber(type)
+  if (number === undefined) return undefined
+  const scale = /^numeric\(\d+,(-?\d+)\)$/.exec(into)?.[1]
+  if (scale !== undefined && number.scale > Number(scale)) return `would be rounded to ${scale} digits`
+  // A binary number takes another of its own width or less as it is.
+  if (type.kind === 'float32' && into in EXACT_DIGITS) return undefined
+  if (type.kind === 'float64' && into === 'double precision') return undefined
+  const exact = EXACT_DIGITS[into]
+  if (exact !== undefined && (number.scale > 0 || number.digits > exact)) return `would be rounded to ${into}`
+  if (type.kind === 'decimal' && number.scale > 0 && /^(integer|bigint|smallint)$/.test(into))
+    return `would be rounded to ${into}`
   return undefined
+}
+
+/** How many digits a number of this type may have, and how many of them behind the point. */
+function exactNumber(type: LogicalType): { readonly digits: number; readonly scale: number } | undefined {
+  switch (type.kind) {
+    case 'int16':
+      return { digits: 5, scale: 0 }
+    case 'int32':
+      return { digits: 10, scale: 0 }
+    case 'int64':
+      return { digits: 19, scale: 0 }
+    case 'uint64':
+      return { digits: 20, scale: 0 }
+    case 'decimal':
+      return {
+        digits: type.precision ?? Number.POSITIVE_INFINITY,
+        scale: type.scale ?? (type.precision === undefined ? Number.POSITIVE_INFINITY : 0),
+      }
+    case 'float32':
+    case 'float64':
+      return { digits: Number.POSITIVE_INFINITY, scale: Number.POSITIVE_INFINITY }
+    default:
+      return undefined
+  }
 }
 
 function mismatch(problem: string): AirlockError {

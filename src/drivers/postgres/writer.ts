@@ -9,12 +9,12 @@ import {
   copyStatement,
   createStaging,
   createTable,
-  isEmpty,
   type LoadPlan,
   planLoad,
   swapStatements,
 } from './load-plan.js'
 import type { PostgresConnection } from './native.js'
+import { findTarget } from './target.js'
 
 /** Writes all batches in one transaction: COPY, counts at every end, commit. On any failure the transaction is rolled
  * back and nothing remains. */
@@ -83,19 +83,16 @@ async function load(
   return receipt
 }
 
-/** Plans the load, and where the table is to be loaded directly because it is empty, keeps other writers out and looks
- * again: between the look and the lock it may have been filled. */
+/** Plans the load. For a replace other writers are kept out first, before the table is touched in any other way: two
+ * sessions that had both looked into it could not both wait for the lock. */
 async function lockedPlan(
   connection: PostgresConnection,
   plan: WritePlan,
   columns: readonly Column[],
 ): Promise<LoadPlan> {
-  const planned = await planLoad(connection, plan, columns)
-  if (plan.mode !== 'replace' || planned.target === undefined) return planned
-  await connection.query(`LOCK TABLE ${planned.table} IN SHARE ROW EXCLUSIVE MODE`)
-  return planned.route === 'direct' && !(await isEmpty(connection, planned.table))
-    ? planLoad(connection, plan, columns)
-    : planned
+  const target = plan.mode === 'replace' ? await findTarget(connection, plan.table) : undefined
+  if (target !== undefined) await connection.query(`LOCK TABLE ${target.sql} IN SHARE ROW EXCLUSIVE MODE`)
+  return await planLoad(connection, plan, columns)
 }
 
 async function sendAll(
