@@ -6,7 +6,7 @@ export async function atMost<T>(ms: number, work: Promise<T>): Promise<T | undef
     timer = setTimeout(resolve, ms, undefined)
   })
   try {
-    return await Promise.race([work.catch(() => undefined), deadline])
+    return await Promise.race([work.then(undefined, noop), deadline])
   } finally {
     clearTimeout(timer)
   }
@@ -39,6 +39,7 @@ export async function unlessAborted<T>(
   }
 }
 
-function noop(): void {
-  // The outcome was reported by whoever won the race.
+function noop(): undefined {
+  // Whoever won the race decides the outcome; for a close there is nothing left to decide.
+  return undefined
 }

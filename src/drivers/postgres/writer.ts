@@ -1,4 +1,5 @@
 import type { Batch, Column } from '../../core/batch.js'
+import { atMost } from '../../core/bounded.js'
 import type { WritePlan, WriteReceipt } from '../../core/driver.js'
 import { abortError } from '../../core/errors-at-boundary.js'
 import { AirlockError } from '../../errors/index.js'
@@ -15,6 +16,9 @@ import {
 } from './load-plan.js'
 import type { PostgresConnection } from './native.js'
 import { findTarget } from './target.js'
+
+/** How long a source may take to end its statement after the write has failed. */
+const RETURN_MS = 2000
 
 /** Writes all batches in one transaction: COPY, counts at every end, commit. On any failure the transaction is rolled
  * back and nothing remains. */
@@ -40,8 +44,9 @@ export async function writeBatches(
       throw error
     }
   } finally {
-    // The source has to hear of a failure here, or its statement would go on.
-    await source.return?.()
+    // The source has to hear of a failure here, or its statement would go on. One that waits for a stalled server hears
+    // of it when its session is closed.
+    if (source.return !== undefined) await atMost(RETURN_MS, source.return())
   }
 }
 
