@@ -2,78 +2,125 @@ const CLASS_SLOTS = 192
 
 /** A dense Aho–Corasick automaton over UTF-16 units (Aho and Corasick 1975, with the failure links compiled into the
  * table). ASCII letters are folded, units above ASCII share 64 classes: a hit is therefore a candidate that the owner of
- * the pattern checks again. The table is premultiplied (`next = table[state + class]`) and a transition into a state
- * with output is stored negated, so that the scan needs one load and one sign test per unit. */
+ * the pattern checks again. The table is premultiplied (`next = table[state + class]`) and a transition into a row at
+ * which a pattern ends is stored inverted, so that the scan needs one load and one sign test per unit. */
 export interface Automaton {
   readonly table: Int32Array
   /** Class of a unit: index `c` below 128, else `128 + (c & 63)`. */
   readonly classes: Uint8Array
   readonly classCount: number
-  /** Length of the longest pattern prefix that a state stands for, by row. */
+  /** By row: the length of the longest pattern prefix that it stands for. */
   readonly depth: Uint8Array
-  /** Patterns that end in a row: a list of pattern numbers, longest first. */
-  readonly outputs: readonly (readonly number[] | undefined)[]
+  /** By row: the rows of the patterns that end there, longest first. */
+  readonly endings: readonly (readonly number[] | undefined)[]
+  /** Row of each pattern, in the order given; the ones that were cut share rows. */
+  readonly wholeRows: Int32Array
+  readonly cutRows: Int32Array
   readonly byteLength: number
 }
 
-/** How many rows a set of patterns needs. */
-export function countStates(patterns: readonly string[]): number {
-  const sorted = patterns.map(fold).sort()
-  let states = 1
-  let previous = ''
-  for (const pattern of sorted) {
-    let common = 0
-    while (common < pattern.length && pattern.charCodeAt(common) === previous.charCodeAt(common)) common++
-    states += pattern.length - common
-    previous = pattern
-  }
-  return states
+export interface AutomatonLimits {
+  /** Most units of a pattern that may be cut. */
+  readonly cutLength: number
+  /** Bytes that the table should not pass; the patterns that may be cut are cut shorter until it fits. */
+  readonly tableBytes: number
 }
 
-/** How many classes a set of patterns needs. */
-export function countClasses(patterns: readonly string[]): number {
-  return classify(patterns).classCount
-}
-
-/** Builds the automaton. Patterns may be up to 255 units long and may repeat; none may be empty. */
-export function buildAutomaton(patterns: readonly string[]): Automaton {
-  const { classes, classCount } = classify(patterns)
-  const rows = countStates(patterns)
-  const table = new Int32Array(rows * classCount)
-  const depth = new Uint8Array(rows)
-  const own: (number[] | undefined)[] = new Array(rows)
-  let used = 1
-  patterns.forEach((pattern, number) => {
-    let row = 0
-    for (let i = 0; i < pattern.length; i++) {
-      const cell = row * classCount + classes[slot(pattern.charCodeAt(i))]!
-      let next = table[cell]!
-      if (next === 0) {
-        next = used++
-        table[cell] = next
-        depth[next] = i + 1
-      }
-      row = next
-    }
-    const ending = own[row] ?? []
-    ending.push(number)
-    own[row] = ending
-  })
-  const outputs = link(table, classCount, used, own)
+/** Builds an automaton over patterns that it takes whole (up to 255 units) and patterns of which a common-length prefix
+ * is enough: the longest for which the table fits, at least 3. No pattern may be empty. */
+export function buildAutomaton(
+  whole: readonly string[],
+  cut: readonly string[],
+  { cutLength, tableBytes }: AutomatonLimits,
+): Automaton {
+  const { classes, classCount } = classify(whole, cut)
+  const base = 1 + lengths(whole, 255)
+  const least = base + classCount + classCount ** 2 + Math.min(cut.length, classCount ** 3)
+  const fitting = Math.max(least, Math.floor(tableBytes / 4 / classCount))
+  const capacity = Math.min(base + lengths(cut, cutLength), fitting)
+  const trie = new Trie(capacity, classes, classCount)
+  const wholeRows = Int32Array.from(whole, (pattern) => trie.insert(pattern))
+  const cutRows = trie.insertByLevels(cut, cutLength)
+  const { table, depth, used } = trie
+  const endings: (number[] | undefined)[] = new Array(used)
+  for (const row of [...wholeRows, ...cutRows]) endings[row] ??= [row]
+  link(table, classCount, used, endings)
   return {
-    table: table.subarray(0, used * classCount),
+    table: used * 2 < capacity ? table.slice(0, used * classCount) : table.subarray(0, used * classCount),
     classes,
     classCount,
-    depth,
-    outputs,
-    byteLength: table.byteLength + depth.byteLength + classes.byteLength,
+    depth: depth.slice(0, used),
+    endings,
+    wholeRows,
+    cutRows,
+    byteLength: used * 2 < capacity ? used * classCount * 4 : table.byteLength,
   }
 }
 
-/** Breadth first: completes every row with the transitions of its failure row, then premultiplies. */
-function link(table: Int32Array, classCount: number, used: number, own: readonly (number[] | undefined)[]) {
+class Trie {
+  readonly table: Int32Array
+  readonly depth: Uint8Array
+  readonly #classes: Uint8Array
+  readonly #classCount: number
+  readonly #capacity: number
+  used = 1
+
+  constructor(capacity: number, classes: Uint8Array, classCount: number) {
+    this.table = new Int32Array(capacity * classCount)
+    this.depth = new Uint8Array(capacity)
+    this.#classes = classes
+    this.#classCount = classCount
+    this.#capacity = capacity
+  }
+
+  insert(pattern: string): number {
+    let row = 0
+    for (let i = 0; i < pattern.length; i++) row = this.#child(row, pattern.charCodeAt(i), i + 1)
+    return row
+  }
+
+  /** Inserts all patterns one unit deeper at a time, and takes back the level with which the table would overflow. */
+  insertByLevels(patterns: readonly string[], most: number): Int32Array {
+    const rows = new Int32Array(patterns.length)
+    for (let level = 0; level < most; level++) {
+      const before = rows.slice()
+      const mark = this.used
+      for (let n = 0; n < patterns.length; n++) {
+        const pattern = patterns[n]!
+        if (level >= pattern.length) continue
+        if (this.used === this.#capacity && !this.#has(rows[n]!, pattern.charCodeAt(level))) {
+          this.#takeBack(mark)
+          return before
+        }
+        rows[n] = this.#child(rows[n]!, pattern.charCodeAt(level), level + 1)
+      }
+    }
+    return rows
+  }
+
+  #has(row: number, code: number): boolean {
+    return this.table[row * this.#classCount + this.#classes[slot(code)]!]! !== 0
+  }
+
+  #child(row: number, code: number, depth: number): number {
+    const cell = row * this.#classCount + this.#classes[slot(code)]!
+    const known = this.table[cell]!
+    if (known !== 0) return known
+    const child = this.used++
+    this.table[cell] = child
+    this.depth[child] = depth
+    return child
+  }
+
+  #takeBack(mark: number): void {
+    for (let cell = 0; cell < mark * this.#classCount; cell++) if (this.table[cell]! >= mark) this.table[cell] = 0
+    this.used = mark
+  }
+}
+
+/** Breadth first: completes every row with the transitions of its failure row; then premultiplies. */
+function link(table: Int32Array, classCount: number, used: number, endings: (number[] | undefined)[]): void {
   const fail = new Int32Array(used)
-  const outputs: (readonly number[] | undefined)[] = own.slice(0, used)
   const queue = new Int32Array(used)
   let tail = 0
   for (let k = 0; k < classCount; k++) {
@@ -82,33 +129,38 @@ function link(table: Int32Array, classCount: number, used: number, own: readonly
   }
   for (let head = 0; head < tail; head++) {
     const row = queue[head]!
-    const back = fail[row]!
-    const inherited = outputs[back]
-    if (inherited) outputs[row] = [...(outputs[row] ?? []), ...inherited]
+    const at = row * classCount
+    const back = fail[row]! * classCount
+    const inherited = endings[fail[row]!]
+    if (inherited) endings[row] = [...(endings[row] ?? []), ...inherited]
     for (let k = 0; k < classCount; k++) {
-      const child = table[row * classCount + k]!
-      if (child === 0) table[row * classCount + k] = table[back * classCount + k]!
+      const child = table[at + k]!
+      if (child === 0) table[at + k] = table[back + k]!
       else {
-        fail[child] = table[back * classCount + k]!
+        fail[child] = table[back + k]!
         queue[tail++] = child
       }
     }
   }
   for (let i = 0; i < used * classCount; i++) {
     const row = table[i]!
-    table[i] = outputs[row] ? ~(row * classCount) : row * classCount
+    table[i] = endings[row] ? ~(row * classCount) : row * classCount
   }
-  return outputs
 }
 
-function classify(patterns: readonly string[]): { classes: Uint8Array; classCount: number } {
+function classify(...lists: readonly (readonly string[])[]): { classes: Uint8Array; classCount: number } {
   const classes = new Uint8Array(CLASS_SLOTS)
   let classCount = 1
-  for (const pattern of patterns) {
+  for (const pattern of lists.flat()) {
     for (let i = 0; i < pattern.length; i++) {
-      const at = slot(foldCode(pattern.charCodeAt(i)))
-      if (classes[at] === 0) classes[at] = classCount++
+      const at = slot(pattern.charCodeAt(i))
+      if (classes[at] === 0) classes[at] = 1
     }
+  }
+  for (let c = 0x41; c <= 0x5a; c++) if (classes[c] === 1) classes[c + 32] = 1
+  for (let at = 0; at < CLASS_SLOTS; at++) {
+    const upper = at >= 0x41 && at <= 0x5a
+    if (!upper && classes[at] === 1) classes[at] = classCount++
   }
   for (let c = 0x41; c <= 0x5a; c++) classes[c] = classes[c + 32]!
   return { classes, classCount }
@@ -118,16 +170,6 @@ function slot(code: number): number {
   return code < 128 ? code : 128 + (code & 63)
 }
 
-function foldCode(code: number): number {
-  return code >= 0x41 && code <= 0x5a ? code + 32 : code
-}
-
-/** The text that stands for all texts of the same classes. */
-function fold(text: string): string {
-  let folded = ''
-  for (let i = 0; i < text.length; i++) {
-    const code = foldCode(text.charCodeAt(i))
-    folded += String.fromCharCode(code < 128 ? code : 128 + (code & 63))
-  }
-  return folded
+function lengths(patterns: readonly string[], most: number): number {
+  return patterns.reduce((sum, pattern) => sum + Math.min(pattern.length, most), 0)
 }

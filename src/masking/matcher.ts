@@ -1,10 +1,8 @@
-import { type Automaton, buildAutomaton, countClasses, countStates } from './automaton.js'
+import { type Automaton, buildAutomaton } from './automaton.js'
 import type { LiveForm } from './registry.js'
 import type { Rule } from './scan.js'
 
-const TABLE_LIMIT = 16 * 1024 * 1024
-/** Lengths of the prefixes by which values are found; the longest that fits into the table is taken. */
-const PREFIX_LENGTHS = [10, 8, 7, 6, 5, 4, 3] as const
+const LIMITS = { cutLength: 10, tableBytes: 8 * 1024 * 1024 } as const
 const BUCKET_LIMIT = 8
 const INDEX_LENGTH = 24
 
@@ -16,7 +14,7 @@ export interface Bucket {
   readonly index: ReadonlyMap<string, readonly LiveForm[]> | null
 }
 
-/** What ends where the automaton reports a hit: rules of an anchor, and values to compare. */
+/** What ends at a row of the automaton: rules of an anchor, and values to compare. */
 export interface Pattern {
   readonly length: number
   readonly rules: readonly Rule[]
@@ -25,49 +23,46 @@ export interface Pattern {
 
 /** One immutable automaton over the anchors of all rules and the beginnings of all registered values. Values are in it
  * with a prefix only and are compared in exact case when it hits: that keeps a thousand secrets with all their forms in
- * one table of at most 16 MB, without a second matcher beside it. */
+ * one table of about 8 MB, without a second matcher beside it. */
 export interface Matcher {
   readonly automaton: Automaton
-  readonly patterns: readonly Pattern[]
+  /** By row. */
+  readonly patterns: ReadonlyMap<number, Pattern>
 }
 
 export function buildMatcher(rules: readonly Rule[], forms: readonly LiveForm[]): Matcher {
-  const anchors = new Map<string, Set<Rule>>()
-  for (const rule of rules) {
-    for (const anchor of rule.anchors) {
-      const key = anchor.toLowerCase()
-      anchors.set(key, (anchors.get(key) ?? new Set()).add(rule))
-    }
-  }
-  const prefixLength = fittingLength([...anchors.keys()], forms)
-  const buckets = new Map<string, LiveForm[]>()
-  for (const form of forms) {
-    const key = lowerAscii(form.text.slice(0, prefixLength))
-    const bucket = buckets.get(key)
-    if (bucket) bucket.push(form)
-    else buckets.set(key, [form])
-  }
-  const texts = [...new Set([...anchors.keys(), ...buckets.keys()])]
-  const patterns = texts.map((text) => {
-    const bucket = buckets.get(text)
-    return { length: text.length, rules: [...(anchors.get(text) ?? [])], bucket: bucket ? indexed(bucket) : null }
+  const anchors = rules.flatMap((rule) => rule.anchors.map((text) => ({ rule, text })))
+  const automaton = buildAutomaton(
+    anchors.map((anchor) => anchor.text),
+    forms.map((form) => form.text),
+    LIMITS,
+  )
+  const rulesAt = new Map<number, Set<Rule>>()
+  anchors.forEach(({ rule }, i) => {
+    const row = automaton.wholeRows[i]!
+    rulesAt.set(row, (rulesAt.get(row) ?? new Set()).add(rule))
   })
-  return { automaton: buildAutomaton(texts), patterns }
-}
-
-function fittingLength(anchors: readonly string[], forms: readonly LiveForm[]): number {
-  const texts = forms.map((form) => form.text)
-  const classes = countClasses([...anchors, ...texts])
-  for (const length of PREFIX_LENGTHS) {
-    const prefixes = [...new Set(texts.map((text) => lowerAscii(text.slice(0, length))))]
-    if (countStates([...anchors, ...prefixes]) * classes * 4 <= TABLE_LIMIT) return length
+  const formsAt = new Map<number, LiveForm[]>()
+  forms.forEach((form, i) => {
+    const known = formsAt.get(automaton.cutRows[i]!)
+    if (known) known.push(form)
+    else formsAt.set(automaton.cutRows[i]!, [form])
+  })
+  const patterns = new Map<number, Pattern>()
+  for (const row of new Set([...rulesAt.keys(), ...formsAt.keys()])) {
+    const values = formsAt.get(row)
+    patterns.set(row, {
+      length: automaton.depth[row]!,
+      rules: [...(rulesAt.get(row) ?? [])],
+      bucket: values ? indexed(values) : null,
+    })
   }
-  return PREFIX_LENGTHS.at(-1)!
+  return { automaton, patterns }
 }
 
 function indexed(forms: readonly LiveForm[]): Bucket {
   if (forms.length <= BUCKET_LIMIT) return { forms, indexLength: 0, index: null }
-  const indexLength = Math.min(INDEX_LENGTH, ...forms.map((form) => form.text.length))
+  const indexLength = forms.reduce((least, form) => Math.min(least, form.text.length), INDEX_LENGTH)
   const index = new Map<string, LiveForm[]>()
   for (const form of forms) {
     const key = lowerAscii(form.text.slice(0, indexLength))

@@ -84,7 +84,7 @@ export class Pass {
 
   /** Runs the automaton over what is new and notes the hits. */
   #read(): void {
-    const { table, classes, classCount, outputs } = this.#matcher.automaton
+    const { table, classes, classCount, endings } = this.#matcher.automaton
     const { text, offset } = this.#scan
     const hits = this.#hits
     let state = this.#state
@@ -93,7 +93,7 @@ export class Pass {
       state = table[state + classes[c < 128 ? c : 128 + (c & 63)]!]!
       if (state < 0) {
         state = ~state
-        for (const number of outputs[state / classCount]!) hits.push(offset + i + 1, number)
+        for (const row of endings[state / classCount]!) hits.push(offset + i + 1, row)
       }
     }
     this.#state = state
@@ -109,7 +109,7 @@ export class Pass {
       if (next >= hits.length) break
       const end = hits[next]!
       if (blocked && end > this.#swallow!.at) break
-      if (!this.#decideHit(this.#matcher.patterns[hits[next + 1]!]!, end)) break
+      if (!this.#decideHit(this.#matcher.patterns.get(hits[next + 1]!)!, end)) break
       next += 2
     }
     if (next > 0) this.#hits = hits.slice(next)
@@ -121,7 +121,7 @@ export class Pass {
     const hits = this.#hits
     let held = Number.POSITIVE_INFINITY
     for (let i = 0; i < hits.length && hits[i]! - LONGEST_PATTERN < held; i += 2) {
-      held = Math.min(held, hits[i]! - this.#matcher.patterns[hits[i + 1]!]!.length)
+      held = Math.min(held, hits[i]! - this.#matcher.patterns.get(hits[i + 1]!)!.length)
     }
     return held
   }
@@ -275,9 +275,7 @@ export class Pass {
   /** Drops text that no rule can look back at any more. */
   #forget(): void {
     const scan = this.#scan
-    const waiting =
-      this.#hits.length > 0 ? this.#hits[0]! - this.#matcher.patterns[this.#hits[1]!]!.length : this.#released
-    const keep = Math.min(this.#released, waiting) - LOOK_BACK
+    const keep = Math.min(this.#released, this.#heldFrom()) - LOOK_BACK
     if (keep - scan.offset < LOOK_BACK) return
     scan.text = scan.text.slice(keep - scan.offset)
     scan.offset = keep

@@ -13,7 +13,7 @@ export interface SecretHandle extends Disposable {
 
 interface Entry {
   readonly tier: Tier
-  readonly forms: readonly Form[]
+  readonly forms: readonly LiveForm[]
   holders: number
   idleSince: number
 }
@@ -79,7 +79,7 @@ export class Registry {
     const forms: LiveForm[] = []
     for (const [value, entry] of this.#entries) {
       if (entry.holders === 0 && this.#now() - entry.idleSince > IDLE_MS) this.#entries.delete(value)
-      else forms.push(...liveForms(entry))
+      else for (const form of entry.forms) forms.push(form)
     }
     this.#pending = []
     return forms
@@ -110,11 +110,12 @@ export class Registry {
       return
     }
     const tier = tierOf(value)
-    const forms = tier === 'weak' ? [] : formsOf(value, tier === 'short')
+    const short = tier === 'short'
+    const forms = tier === 'weak' ? [] : formsOf(value, short).map((form) => ({ ...form, short }))
     const entry: Entry = { tier, forms, holders: 1, idleSince: 0 }
     this.#entries.set(value, entry)
     if (forms.length === 0) return
-    this.#pending.push(...liveForms(entry))
+    this.#pending.push(...forms)
     this.#version++
   }
 
@@ -143,10 +144,6 @@ export class Registry {
     }
     return found
   }
-}
-
-function liveForms(entry: Entry): LiveForm[] {
-  return entry.forms.map((form) => ({ ...form, short: entry.tier === 'short' }))
 }
 
 /** The strings in a value that is a JSON object or array. */
