@@ -38,7 +38,7 @@ export class ValueCache {
     const size = end - start
     if (size > LONGEST_VALUE) return false
     if (++this.#lookups === TRIAL) this.#judge()
-    let hash = 0x811c9dc5
+    let hash = 0x811c9dc5 | 0
     for (let i = start; i < end; i++) hash = Math.imul(hash ^ data[i]!, 0x01000193)
     const home = hash ^ (hash >>> 15)
     let free = (home + ((hash >>> 24) % NEIGHBOURS)) & (SLOTS - 1)

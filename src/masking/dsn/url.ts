@@ -8,7 +8,6 @@ const USER_SCHEMES =
   /^\s*(?:jdbc:)?(?:postgres|postgresql|pgsql|mysql|mysqlx|mysql2|mariadb|mongodb|sqlserver|mssql)\b/i
 const KNOWN_SCHEMES = new RegExp(`${USER_SCHEMES.source}|^\\s*(?:https?|wss?)\\b`, 'i')
 
-const NAME = /^[\w.%~*\\-]*$/
 const HOST = /^(?:\[[\da-f:.%]*\]|[\w.%~*\\-]*)(?::(?:\d{1,5}|\*{3}))?$/i
 const PATH = /^[\w/.$%:+~,*-]*$/
 
@@ -31,7 +30,6 @@ export function readUrl(dsn: DsnText, start: number, end: number): void {
     return
   }
   dsn.hide(colon + 1, lastAt, 'password')
-  if (colon < authorityEnd && !NAME.test(text.slice(start, colon))) dsn.hide(start, colon, 'unknown')
   if (at >= start) readHosts(dsn, hosts, authorityEnd)
   readTail(dsn, authorityEnd, end, /^[^\s=]*$/)
   const hostsEnd = dsn.find('/?#', lastAt, end)
@@ -50,7 +48,7 @@ export function readAddressUrl(dsn: DsnText, start: number, end: number): boolea
   const tail = readAddressGroups(dsn, first, end)
   if (tail < 0) return false
   // Another parenthesis behind the address: its last value may have held `)/`.
-  if (text.indexOf(')', tail) >= 0) dsn.hide(tail, end, 'unknown')
+  if (text.indexOf(')', tail) >= 0) dsn.hide(tail + 1, end, 'unknown')
   readTail(dsn, tail, end, PATH)
   return true
 }

@@ -5,6 +5,7 @@ import { ByteSink } from '../../../src/masking/columns/byte-sink.js'
 import { compileMask } from '../../../src/masking/columns/compile-mask.js'
 import { KeyedHash } from '../../../src/masking/columns/keyed-hash.js'
 import { maskColumn } from '../../../src/masking/columns/mask-column.js'
+import { ValueCache } from '../../../src/masking/columns/value-cache.js'
 import { apply, mask } from './apply.js'
 
 describe('KeyedHash', () => {
@@ -26,6 +27,38 @@ describe('KeyedHash', () => {
       const value = Buffer.alloc(size, `v${size}`)
       expect(hash.digest(value, 0, size)).toBe(createHmac('sha256', 'key').update(value).digest('binary'))
     }
+  })
+})
+
+describe('ValueCache', () => {
+  const store = (cache: ValueCache, value: string, result: string) => {
+    const data = Buffer.from(value)
+    const out = new ByteSink(8)
+    if (cache.lookup(data, 0, data.length, out)) return false
+    out.append(Buffer.from(result), 0, result.length)
+    cache.remember(data, 0, data.length, out)
+    return true
+  }
+  const find = (cache: ValueCache, value: string) => {
+    const data = Buffer.from(value)
+    const out = new ByteSink(8)
+    return cache.lookup(data, 0, data.length, out) ? Buffer.from(out.bytes.subarray(0, out.length)).toString() : null
+  }
+
+  it('tells values with the same FNV-1a hash apart', () => {
+    const cache = new ValueCache(2)
+    expect(store(cache, 'declinate', 'aa')).toBe(true)
+    expect(store(cache, 'macallums', 'bb')).toBe(true)
+    expect(store(cache, 'costarring', 'cc')).toBe(true)
+    expect(store(cache, 'liquid', 'dd')).toBe(true)
+    const found = ['declinate', 'macallums', 'costarring', 'liquid'].map((value) => find(cache, value))
+    expect(found).toEqual(['aa', 'bb', 'cc', 'dd'])
+  })
+
+  it('remembers values of up to 48 bytes, the empty one included', () => {
+    const cache = new ValueCache(2)
+    for (const size of [0, 1, 48, 49, 300]) store(cache, 'x'.repeat(size), 'rr')
+    expect([0, 1, 48, 49, 300].map((size) => find(cache, 'x'.repeat(size)))).toEqual(['rr', 'rr', 'rr', null, null])
   })
 })
 

@@ -68,6 +68,9 @@ describe('maskDsn hides what is not', () => {
     ["host=h password='open", 'host=***'],
     ["password='it\\'s' host=h", "password='***' host=h"],
     ['Server=h;Password=a"b;Custom Field=x', 'Server=h;Password=***;***'],
+    ['jdbc:mysql://address=(host=h)(password=ab)/Wx;Yz)/shop', 'jdbc:mysql://address=(host=h)(password=***)/***'],
+    ['app://pw12#rest@/shop', 'app://***'],
+    ['app://pw12@tcp(h)/d', 'app:***@tcp(h)/d'],
     ['  postgres://u:pw12@h/d\n', '  postgres://u:***@h/d\n'],
   ])('%j', (dsn, masked) => {
     expect(maskDsn(dsn)).toBe(masked)
@@ -78,8 +81,10 @@ describe('maskDsn hides what is not', () => {
     'my password is hunter2',
     'u:hunter2@h:3306/d',
     'scott/tiger@//h:1521/x',
+    'scott/tiger@/x',
     'Server=h;Password="open',
     'Server=h;Password="a"b;',
+    'Server=h;Password="a"user=b;',
     'jdbc:unknown:hunter2',
     'jdbc:mysql://address=(host=h)(password=hunter2/d',
     ':=;',
