@@ -42,7 +42,8 @@ export function goalTable(goals: readonly GoalLine[], scale: number): string {
 export function runLine(dataSet: string, run: CaseRun): string {
   const { caseName, round, wallSeconds, cpuSeconds, peakResidentBytes, load, verdict } = run
   const peak = (peakResidentBytes / MEBIBYTE).toFixed(0)
-  const words = verdict === 'FAILED' ? ` (${run.exitCode}) ${run.lastWords.replaceAll('\n', ' | ')}` : ''
+  const words =
+    verdict === 'FAILED' ? ` (exit ${run.exitCode}) ${run.lastWords.replaceAll('\n', ' | ').slice(0, 200)}` : ''
   return `${dataSet} round ${round} ${caseName}: ${wallSeconds.toFixed(2)} s, CPU ${cpuSeconds.toFixed(2)} s, ${peak} MiB, load ${load.toFixed(1)}, ${verdict}${words}`
 }
 
