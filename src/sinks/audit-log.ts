@@ -222,7 +222,15 @@ export class AuditLog implements AuditSinkPort, AsyncDisposable {
   }
 
   #every(intervalMs: number, step: () => Promise<void>): void {
-    const timer = setInterval(() => void this.#background(step), intervalMs)
+    let running = false
+    const tick = async (): Promise<void> => {
+      // On a slow disk ticks would pile up before the mutex.
+      if (running) return
+      running = true
+      await this.#background(step)
+      running = false
+    }
+    const timer = setInterval(() => void tick(), intervalMs)
     timer.unref()
     this.#timers.push(timer)
   }

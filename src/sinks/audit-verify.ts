@@ -1,5 +1,6 @@
 import { createPublicKey, KeyObject } from 'node:crypto'
 import { closeSync, constants, openSync, readdirSync, statSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { AirlockError } from '../errors/index.js'
 import { type AuditGap, type AuditProblem, ChainChecker, type ChainKeys } from './audit-chain-checker.js'
 import type { AuditAnchor } from './audit-checkpointer.js'
@@ -55,7 +56,7 @@ interface Found {
 export async function verifyAuditLog(dir: string, options: VerifyOptions): Promise<AuditVerification> {
   const keys = chainKeys(options)
   try {
-    const found = listSegments(dir, await loadLockBinding())
+    const found = await listSegments(dir, await loadLockBinding())
     const checkers = new Map<string, ChainChecker>()
     const segments: VerifiedSegment[] = []
     const maxLine = options.maxLineBytes ?? 4 * AUDIT_DEFAULTS.maxLineBytes
@@ -115,8 +116,8 @@ function summarise(
 }
 
 /** Names and sizes at one moment: taken under the lock, so no writer is in the middle of a line. */
-function listSegments(dir: string, binding: LockBinding | null): Found[] {
-  const release = binding === null ? undefined : lockShared(dir, binding)
+async function listSegments(dir: string, binding: LockBinding | null): Promise<Found[]> {
+  const release = binding === null ? undefined : await lockShared(dir, binding)
   try {
     return readdirSync(dir)
       .flatMap((name) => {
@@ -131,7 +132,7 @@ function listSegments(dir: string, binding: LockBinding | null): Found[] {
 }
 
 /** A copy of a log has no lock file, and nobody writes to it. */
-function lockShared(dir: string, binding: LockBinding): (() => void) | undefined {
+async function lockShared(dir: string, binding: LockBinding): Promise<(() => void) | undefined> {
   let fd: number
   try {
     fd = openSync(containedPath(dir, '.lock'), constants.O_RDONLY | NO_FOLLOW)
@@ -145,6 +146,7 @@ function lockShared(dir: string, binding: LockBinding): (() => void) | undefined
       closeSync(fd)
       throw new AirlockError('AUDIT_UNAVAILABLE', { phase: 'audit', origin: 'ETIMEDOUT' })
     }
+    await sleep(1)
   }
   return () => closeSync(fd)
 }

@@ -1,5 +1,5 @@
 import { closeSync, constants, fstatSync, openSync, statSync } from 'node:fs'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { setImmediate as nextTurnOfLoop, setTimeout as sleep } from 'node:timers/promises'
 import { containedPath, NO_FOLLOW } from './private-files.js'
 
 /** The operating system's lock, from `fs-native-extensions` (open-file-description locks: freed by the kernel when the
@@ -17,7 +17,9 @@ export interface LockStats {
 }
 
 const LOCK_FILE = '.lock'
-const MAX_BACKOFF_MS = 8
+const TURN_FILE = '.turn'
+const MAX_BACKOFF_MS = 4
+const EAGER_TRIES = 10
 
 /** Loads the native lock, or gives null where this platform has no build of it: the caller must then not share files. */
 export async function loadLockBinding(): Promise<LockBinding | null> {
@@ -29,10 +31,13 @@ export async function loadLockBinding(): Promise<LockBinding | null> {
 }
 
 /** An exclusive lock on a directory that any number of processes, threads and instances may contend for: a sibling
- * `.lock` file, opened once and never removed. Not reentrant: its owner serialises with a mutex of its own. */
+ * `.lock` file, opened once and never removed. Before it stands a turnstile, `.turn`, which the next in line holds: a
+ * holder that comes back at once queues up behind the others instead of starving them. Not reentrant: its owner
+ * serialises with a mutex of its own. */
 export class DirectoryLock {
   readonly #path: string
   readonly #binding: LockBinding
+  readonly #turn: number
   #fd: number
   #waits = 0
   #waitMicros = 0
@@ -41,28 +46,36 @@ export class DirectoryLock {
   constructor(dir: string, binding: LockBinding) {
     this.#path = containedPath(dir, LOCK_FILE)
     this.#binding = binding
-    this.#fd = openLockFile(this.#path)
+    this.#turn = openLockFile(containedPath(dir, TURN_FILE))
+    try {
+      this.#fd = openLockFile(this.#path)
+    } catch (error) {
+      closeSync(this.#turn)
+      throw error
+    }
   }
 
   /** Takes the lock, or gives false when the deadline (milliseconds) passes or the signal aborts first. */
   async acquire(timeoutMs: number, signal: AbortSignal): Promise<boolean> {
-    if (this.#try()) return true
-    const started = process.hrtime.bigint()
-    this.#waits += 1
-    let elapsedMs = 0
-    for (let attempt = 1; !signal.aborted && elapsedMs < timeoutMs; attempt += 1) {
-      // Jitter keeps waiters from waking together; the cap keeps the takeover from a dead holder short.
-      await sleep(Math.min(1 + Math.random() * attempt, MAX_BACKOFF_MS))
-      const taken = this.#try()
-      const micros = Number((process.hrtime.bigint() - started) / 1000n)
-      elapsedMs = micros / 1000
-      if (taken) {
-        this.#waitMicros += micros
-        return true
+    const started = performance.now()
+    let isNext = false
+    try {
+      for (let attempt = 0; ; attempt += 1) {
+        isNext ||= this.#binding.tryLock(this.#turn)
+        if (isNext && this.#try()) {
+          if (attempt > 0) this.#waitMicros += Math.round((performance.now() - started) * 1000)
+          return true
+        }
+        if (attempt === 0) this.#waits += 1
+        if (signal.aborted || performance.now() - started >= timeoutMs) {
+          this.#timeouts += 1
+          return false
+        }
+        await pause(attempt, isNext)
       }
+    } finally {
+      if (isNext) this.#binding.unlock(this.#turn)
     }
-    this.#timeouts += 1
-    return false
   }
 
   release(): void {
@@ -75,6 +88,7 @@ export class DirectoryLock {
 
   close(): void {
     closeSync(this.#fd)
+    closeSync(this.#turn)
   }
 
   #try(): boolean {
@@ -93,6 +107,13 @@ export class DirectoryLock {
     const named = statSync(this.#path, { throwIfNoEntry: false })
     return named !== undefined && named.ino === held.ino && named.dev === held.dev
   }
+}
+
+/** The next in line asks often, for a write is soon over; the others wait their turn, with jitter so that they do not wake
+ * together. The cap keeps the takeover from a dead holder short. */
+async function pause(attempt: number, isNext: boolean): Promise<void> {
+  if (isNext && attempt < EAGER_TRIES) await nextTurnOfLoop()
+  else await sleep(isNext ? 1 : Math.min(1 + Math.random() * attempt, MAX_BACKOFF_MS))
 }
 
 function openLockFile(path: string): number {

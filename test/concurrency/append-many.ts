@@ -1,5 +1,7 @@
 /** Appends records to an audit log, as a process (arguments: options as JSON) or a worker thread (options as its data),
  * and reports the receipts. */
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { parentPort, workerData } from 'node:worker_threads'
 import { AuditLog } from '../../src/sinks/audit-log.js'
 
@@ -12,6 +14,8 @@ interface Job {
   readonly padding: number
   readonly maxSegmentBytes?: number
   readonly durability?: 'none' | 'batch'
+  /** Writers begin when this many have opened the log, so that they really overlap. */
+  readonly writers?: number
 }
 
 const job: Job = parentPort === null ? JSON.parse(process.argv[2]!) : workerData.data
@@ -22,6 +26,7 @@ const log = await AuditLog.open({
   durability: job.durability ?? 'none',
   ...(job.maxSegmentBytes === undefined ? {} : { maxSegmentBytes: job.maxSegmentBytes }),
 })
+await waitForAll(job)
 const pad = 'x'.repeat(job.padding)
 let next = 0
 const receipts: [seq: number, id: string, hash: string][] = []
@@ -37,3 +42,10 @@ const produce = async (): Promise<void> => {
 await Promise.all(Array.from({ length: job.producers }, produce))
 await log.close()
 parentPort?.postMessage(receipts)
+
+async function waitForAll({ dir, name, writers = 1 }: Job): Promise<void> {
+  const gate = `${dir}/gate`
+  mkdirSync(gate, { recursive: true })
+  writeFileSync(`${gate}/${name}`, '')
+  while (readdirSync(gate).length < writers) await sleep(2)
+}
