@@ -4,8 +4,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 
 const POLL_MS = 20
-/** A value must stay for so long, so that it is not taken for settled on its way to another. */
-const HOLD_MS = 100
+/** A value must be read so often, lest it is taken for settled on its way to another. Readings, not time: on a busy
+ * machine there may be only one of them in a long while. */
+const HOLD = 6
 
 /** How many TCP sockets this process holds to the given remote ports, from the kernel's table (proc(5): `/proc/net/tcp`
  * and `tcp6`, matched to our descriptors; `lsof` where there is no `/proc`). Node's own list of handles hides sockets
@@ -15,17 +16,14 @@ export async function countSockets(...remotePorts: readonly number[]): Promise<n
   return process.platform === 'linux' ? await countInProc(ports) : await countByLsof(ports)
 }
 
-/** Reads until the value is `expected` and stays so for 100 ms, or until `ms` have passed; gives the last value, for an
- * assertion: `expect(await settle(() => countSockets(port), 0, 1000)).toBe(0)`. */
+/** Reads every 20 ms until the value was `expected` six times in a row, or until `ms` have passed; gives the last value,
+ * for an assertion: `expect(await settle(() => countSockets(port), 0, 1000)).toBe(0)`. */
 export async function settle(read: () => number | Promise<number>, expected: number, ms: number): Promise<number> {
   const deadline = Date.now() + ms
-  let since: number | undefined
-  for (;;) {
+  for (let inARow = 0; ; ) {
     const value = await read()
-    const now = Date.now()
-    since = value === expected ? (since ?? now) : undefined
-    if (since !== undefined && now - since >= HOLD_MS) return value
-    if (now >= deadline && (since === undefined || now >= deadline + HOLD_MS)) return value
+    inARow = value === expected ? inARow + 1 : 0
+    if (inARow === HOLD || (Date.now() >= deadline && inARow === 0)) return value
     await sleep(POLL_MS)
   }
 }

@@ -27,6 +27,17 @@ export async function isRunning(pid: number): Promise<boolean> {
   return row !== undefined && !row.state.startsWith('Z') && !row.state.startsWith('X')
 }
 
+/** Whether SIGSTOP has taken hold. The kernel lets one thread stop the others, and on a busy machine that one may wait
+ * for a processor while they go on: so on Linux every thread is looked at. */
+export async function isStopped(pid: number): Promise<boolean> {
+  if (process.platform !== 'linux') {
+    return (await psTable()).some((row) => row.pid === pid && row.state.startsWith('T'))
+  }
+  const threads = await readdir(`/proc/${pid}/task`).catch(() => []) // ended: nothing runs
+  const rows = await Promise.all(threads.map((thread) => linuxRow(`${pid}/task/${thread}`)))
+  return rows.every((row) => row === undefined || row.state === 'T')
+}
+
 /** Sends a signal; a process that has ended meanwhile is no error. Gives whether the process was there. */
 export function signal(pid: number, name: NodeJS.Signals): boolean {
   try {
@@ -48,11 +59,11 @@ async function linuxTable(): Promise<ProcessRow[]> {
 }
 
 /** proc(5): `pid (comm) state ppid …`, where comm may itself hold blanks and brackets. */
-async function linuxRow(pid: string): Promise<ProcessRow | undefined> {
+async function linuxRow(path: string): Promise<ProcessRow | undefined> {
   try {
-    const stat = await readFile(`/proc/${pid}/stat`, 'latin1')
+    const stat = await readFile(`/proc/${path}/stat`, 'latin1')
     const [state = 'X', parent = '0'] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-    return { pid: Number(pid), parent: Number(parent), state }
+    return { pid: Number.parseInt(stat, 10), parent: Number(parent), state }
   } catch {
     return undefined // ended between the listing and the read
   }

@@ -5,7 +5,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { PrivateDirectory } from './private-directory.js'
-import { descendants, isRunning, signal } from './processes.js'
+import { descendants, isRunning, isStopped, signal } from './processes.js'
 
 const STOP_MS = 4_000
 
@@ -47,16 +47,21 @@ export class ServerProcess {
     if (!this.running) return
     const exit = this.#exit()
     this.#child.kill('SIGSTOP')
+    await until(() => isStopped(this.pid))
     const children = await descendants(this.pid)
     for (const pid of children) signal(pid, 'SIGKILL')
     this.#child.kill('SIGKILL')
     await exit
-    for (const pid of children) await gone(pid)
+    for (const pid of children) await until(async () => !(await isRunning(pid)))
   }
 
+  /** Resolves when nothing of the server runs any more. */
   async pause(): Promise<void> {
     this.#child.kill('SIGSTOP')
-    for (const pid of await descendants(this.pid)) signal(pid, 'SIGSTOP')
+    await until(() => isStopped(this.pid))
+    const children = await descendants(this.pid)
+    for (const pid of children) signal(pid, 'SIGSTOP')
+    for (const pid of children) await until(() => isStopped(pid))
   }
 
   async resume(): Promise<void> {
@@ -140,6 +145,7 @@ function spawnIn(
   }
 }
 
-async function gone(pid: number): Promise<void> {
-  for (let waited = 0; waited < STOP_MS && (await isRunning(pid)); waited += 20) await sleep(20)
+/** Asks until it holds, for at most STOP_MS. */
+async function until(condition: () => Promise<boolean>): Promise<void> {
+  for (const deadline = Date.now() + STOP_MS; Date.now() < deadline && !(await condition()); ) await sleep(10)
 }

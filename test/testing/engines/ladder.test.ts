@@ -124,5 +124,6 @@ describe.each(['mysql', 'postgres'] as const)('processes that own a %s server', 
       const [cache = ''] = await ours()
       expect(await readdir(join(home, cache))).toHaveLength(1)
     },
+    60_000,
   )
 })
