@@ -16,7 +16,8 @@ target: warehouse
 defaults: { mode: replace, schema: public }
 streams:
   customers:
-    mask: { email: partial-email, phone: partial-last4, card: redact, birthday: generalize-year, notes: redact }
+    mask: { email: partial-email, phone: partial-last4, card: redact,
+            birthday: generalize-year, notes: redact }
   orders:
     mask: { email: tokenize }
   events:

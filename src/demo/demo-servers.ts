@@ -14,11 +14,13 @@ export class DemoServers implements AsyncDisposable {
   readonly engines: readonly Engine[]
   /** Why Postgres has to be the source as well. */
   readonly missing: EngineMissing | undefined
+  readonly #signal: AbortSignal
   #databases: DemoDatabase[] = []
 
-  private constructor(engines: readonly Engine[], missing: EngineMissing | undefined) {
+  private constructor(engines: readonly Engine[], missing: EngineMissing | undefined, signal: AbortSignal) {
     this.engines = engines
     this.missing = missing
+    this.#signal = signal
   }
 
   /** Finds or starts the servers. Throws ENGINE_MISSING where there is no Postgres, the signal's reason on abort: servers
@@ -28,7 +30,9 @@ export class DemoServers implements AsyncDisposable {
     const starting = Promise.all([startEngine('mysql'), startEngine('postgres')])
     const [mysql, postgres] = await unlessAborted(signal, starting)
     if (!isMissing(postgres)) {
-      return isMissing(mysql) ? new DemoServers([postgres], mysql) : new DemoServers([mysql, postgres], undefined)
+      return isMissing(mysql)
+        ? new DemoServers([postgres], mysql, signal)
+        : new DemoServers([mysql, postgres], undefined, signal)
     }
     if (!isMissing(mysql)) await mysql.stop()
     throw new AirlockError('ENGINE_MISSING', { phase: 'connect', params: { engine: 'Postgres' } })
@@ -45,6 +49,13 @@ export class DemoServers implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     const shared = this.#databases.filter(({ engine }) => engine.origin === 'url')
     await Promise.all(shared.map(({ database }) => database.drop()))
-    await Promise.all(this.engines.map((engine) => engine.stop()))
+    await Promise.all(this.engines.map((engine) => this.#stop(engine)))
+  }
+
+  /** Whoever pressed Ctrl-C does not wait for a server to write out data that nobody needs. */
+  async #stop(engine: Engine): Promise<void> {
+    const isOwnProcess = engine.pid !== undefined
+    if (this.#signal.aborted && isOwnProcess) await engine.kill()
+    await engine.stop()
   }
 }

@@ -39,7 +39,7 @@ export function filesText(folder: DemoFolder, output: Output): string {
 
 /** Two lines for each stream; \`airlock plan\` shows every column. */
 export function planText(plans: readonly StreamPlan[], output: Output): string {
-  const about = 'worked out against both servers; `airlock plan nightly.yaml` shows every column'
+  const about = 'worked out against both servers; `airlock plan nightly.yaml` shows all columns'
   const streams = plans.map(({ stream, write, columns, outline, estimatedRows }) => {
     const estimate = estimatedRows === undefined ? '' : `, about ${estimatedRows.toLocaleString('en')} rows`
     const masks = Object.entries(stream.mask).map(

@@ -15,9 +15,9 @@ const CHOSEN: readonly {
   readonly id: number
   readonly columns: readonly string[]
 }[] = [
-  { table: 'customers', id: 2, columns: ['full_name', 'email', 'phone', 'card', 'birthday', 'notes'] },
-  { table: 'customers', id: 4, columns: ['email', 'phone', 'notes'] },
-  { table: 'orders', id: 7, columns: ['email', 'amount', 'gift_note', 'placed_at'] },
+  { table: 'customers', id: 17, columns: ['full_name', 'email', 'phone', 'card', 'birthday', 'notes'] },
+  { table: 'customers', id: 22, columns: ['email', 'phone', 'notes'] },
+  { table: 'orders', id: 13, columns: ['email', 'amount', 'gift_note', 'placed_at'] },
 ]
 
 /** A few values before and after. Those before come from the made-up rows themselves, those after from the target. */
