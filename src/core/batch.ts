@@ -79,7 +79,7 @@ export class PackedBatch implements Batch {
       const object: Record<string, string | Uint8Array | null> = {}
       this.columns.forEach((column, index) => {
         const cell = this.cell(row, index)
-        const value = cell === null ? null : column.type.kind === 'bytes' ? cell.slice() : decoder.decode(cell)
+        const value = cell === null ? null : column.type.kind === 'bytes' ? new Uint8Array(cell) : decoder.decode(cell)
         // A column may be called __proto__: define, never assign.
         Object.defineProperty(object, column.name, { value, enumerable: true, writable: true, configurable: true })
       })
