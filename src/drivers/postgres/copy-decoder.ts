@@ -21,7 +21,8 @@ export class CopyTextDecoder {
   rowsRead = 0
   #builder: BatchBuilder
   #bytes: readonly boolean[]
-  #rest: Uint8Array = new Uint8Array(0)
+  /** The pieces of a row whose end has not arrived. */
+  #rest: Uint8Array[] = []
   #emit: (batch: Batch) => void
 
   constructor(columns: readonly Column[], batchBytes: number | undefined, emit: (batch: Batch) => void) {
@@ -31,10 +32,15 @@ export class CopyTextDecoder {
   }
 
   push(chunk: Uint8Array): void {
-    const data = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk])
-    const end = data.lastIndexOf(NEWLINE) + 1
-    if (end > 0) this.#rows(data, end)
-    this.#rest = end === data.length ? new Uint8Array(0) : data.slice(end)
+    // A newline in the stream always ends a row: those of the values are escaped.
+    const end = chunk.lastIndexOf(NEWLINE) + 1
+    if (end === 0) {
+      if (chunk.length > 0) this.#rest.push(chunk)
+      return
+    }
+    const data = this.#rest.length === 0 ? chunk : Buffer.concat([...this.#rest, chunk])
+    this.#rows(data, data.length - chunk.length + end)
+    this.#rest = end === chunk.length ? [] : [chunk.subarray(end)]
     if (this.#builder.size >= this.#builder.limit) this.flush()
   }
 
