@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import { lossOrError } from './errors.js'
 
 /** The parts of pg's connection that a query object may use (the interface that pg-cursor and pg-copy-streams build on). */
 interface PgWire {
@@ -24,6 +25,8 @@ export class CopyIn {
   #ready = deferred<void>()
   #done = deferred<number>()
   #rows = 0
+  #refusal: { readonly error: unknown } | undefined
+  #onRefusal: ((error: unknown) => void) | undefined
 
   constructor(text: string) {
     this.#text = text
@@ -51,19 +54,20 @@ export class CopyIn {
     return this.#wire!.stream.write(frame, sent)
   }
 
-  /** Resolves when the socket takes more, or when `done` is settled. */
-  async drained(): Promise<void> {
-    const { stream } = this.#wire!
-    let listener: (() => void) | undefined
-    const drain = new Promise<void>((resolve) => {
-      listener = resolve
-      stream.once('drain', listener)
+  /** Settles like `work`, or rejects as soon as the server refuses something. One call at a time. It leaves nothing behind
+   * on a promise that lives as long as the COPY, as a race would for each of its many calls. */
+  unlessRefused<T>(work: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      if (this.#refusal !== undefined) return reject(this.#refusal.error)
+      this.#onRefusal = reject
+      work.then(resolve, reject)
     })
-    try {
-      await Promise.race([drain, this.#done.promise])
-    } finally {
-      if (listener !== undefined) stream.off('drain', listener)
-    }
+  }
+
+  /** Resolves when the socket takes more. */
+  drained(): Promise<void> {
+    const { stream } = this.#wire!
+    return this.unlessRefused(new Promise((resolve) => stream.once('drain', resolve)))
   }
 
   /** Says that all rows were sent; `done` tells the outcome. */
@@ -85,8 +89,11 @@ export class CopyIn {
     this.#ready.resolve()
   }
 
-  handleError(error: unknown): void {
+  handleError(native: unknown): void {
+    const error = lossOrError(native)
     this.callback()
+    this.#refusal = { error }
+    this.#onRefusal?.(error)
     this.#ready.reject(error)
     this.#done.reject(error)
   }

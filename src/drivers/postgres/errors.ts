@@ -44,6 +44,17 @@ const BY_MARK: Readonly<Record<string, ErrorCode>> = {
   AIRLOCK_PROTOCOL: 'PROTOCOL_ERROR',
 }
 
+/** pg has no code for a connection that ended under a query, only text: its errors without one are of this kind. */
+export function lossOrError(error: unknown): unknown {
+  const named = typeof error === 'object' && error !== null && 'code' in error && error.code !== undefined
+  return named ? error : marked('AIRLOCK_LOST')
+}
+
+/** An error of our own, for `classifyPostgresError`. */
+export function marked(code: string): Error {
+  return Object.assign(new Error('postgres connection'), { code })
+}
+
 /** What an error of pg or of the server is in Airlock's terms. Decides by SQLSTATE, never by text. */
 export function classifyPostgresError(error: unknown): Classification | undefined {
   if (typeof error !== 'object' || error === null || !('code' in error) || typeof error.code !== 'string')

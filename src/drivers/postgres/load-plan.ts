@@ -56,6 +56,9 @@ export async function planLoad(
 
 /** The columns under the names that the target will have. Two that only differ behind the cut are refused. */
 function fitColumns(source: readonly Column[]): readonly Column[] {
+  if (source.length === 0) {
+    throw new AirlockError('SCHEMA_MISMATCH', { phase: 'plan', params: { problem: 'the stream has no column' } })
+  }
   const columns = source.map((column) => ({ ...column, name: fitName(column.name) }))
   const twice = columns.find(({ name }, index) => columns.findIndex((column) => column.name === name) !== index)
   if (twice === undefined) return columns

@@ -5,6 +5,7 @@ import type { OpenContext } from '../../core/driver.js'
 import { AirlockError } from '../../errors/index.js'
 import type { PostgresConfig } from './config.js'
 import { CopyIn } from './copy-in.js'
+import { lossOrError, marked } from './errors.js'
 
 /** What the server says of one result column. */
 export interface PgField {
@@ -35,7 +36,7 @@ export class PostgresConnection {
     this.#client = client
     this.processId = (client as unknown as { processID: number }).processID
     client.on('error', (error) => {
-      this.#lost ??= error
+      this.#lost ??= lossOrError(error)
     })
     client.on('end', () => {
       this.#lost ??= marked('AIRLOCK_LOST')
@@ -51,7 +52,11 @@ export class PostgresConnection {
   async query(text: string, values: readonly (string | number | null)[] = []): Promise<PgResult> {
     if (this.#lost !== undefined) throw this.#lost
     const config = { text, rowMode: 'array' as const, types: { getTypeParser: () => asText } }
-    const result = await this.#client.query(values.length === 0 ? config : { ...config, values: [...values] })
+    const result = await this.#client
+      .query(values.length === 0 ? config : { ...config, values: [...values] })
+      .catch((error: unknown) => {
+        throw lossOrError(error)
+      })
     return {
       rows: result.rows as (string | null)[][],
       fields: result.fields.map((field) => ({
@@ -82,7 +87,7 @@ export class PostgresConnection {
       finish()
     }
     stream.on('data', (chunk: Uint8Array) => handler.data(chunk))
-    stream.on('error', (error) => settle(() => handler.fail(error)))
+    stream.on('error', (error) => settle(() => handler.fail(lossOrError(error))))
     stream.on('end', () => {
       // The end of the rows is proven by the server's command tag and its readiness, not by the end of the stream.
       this.#idle().then(
@@ -226,8 +231,4 @@ async function sendCancel(context: OpenContext, signal: AbortSignal, pid: number
 
 function asText(value: string): string {
   return value
-}
-
-function marked(code: string): Error {
-  return Object.assign(new Error('postgres connection'), { code })
 }

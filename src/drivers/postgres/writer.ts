@@ -115,7 +115,7 @@ async function sendAll(
     for (
       let next: IteratorResult<Batch> = { value: first };
       next.done !== true;
-      next = await nextOrFailure(copy, rest)
+      next = await copy.unlessRefused(rest.next())
     ) {
       encoder.encode(next.value)
       next.value.release?.()
@@ -135,14 +135,6 @@ async function sendAll(
   }
 }
 
-/** The next batch, unless the server refuses what it got before the source has more. */
-async function nextOrFailure(copy: CopyIn, rest: AsyncIterator<Batch>): Promise<IteratorResult<Batch>> {
-  const refused = copy.done.then((): never => {
-    throw new AirlockError('PROTOCOL_ERROR', { phase: 'write' })
-  })
-  return await Promise.race([rest.next(), refused])
-}
-
 async function sendFrames(copy: CopyIn, encoder: CopyTextEncoder, frames: Buffer[]): Promise<void> {
   for (const frame of frames.splice(0)) {
     if (!copy.send(frame, () => encoder.recycle(frame))) await copy.drained()
@@ -152,7 +144,7 @@ async function sendFrames(copy: CopyIn, encoder: CopyTextEncoder, frames: Buffer
 /** Rows of this write that are in the table. In a table that others append to, these are the rows of this transaction. */
 async function countRows(connection: PostgresConnection, planned: LoadPlan, plan: WritePlan): Promise<number> {
   const mine = plan.mode === 'append' && planned.route !== 'create'
-  const where = mine ? ' WHERE xmin = (pg_current_xact_id()::text::numeric % 4294967296)::text::xid' : ''
+  const where = mine ? ' WHERE xmin = (SELECT (pg_current_xact_id()::text::numeric % 4294967296)::text::xid)' : ''
   const { rows } = await connection.query(`SELECT count(*) FROM ${planned.table}${where}`)
   return Number(rows[0]?.[0])
 }
