@@ -8,7 +8,7 @@ const words = (text: string): ReadonlySet<string> => new Set(text.split(/\s+/))
 
 /** Words at the end of a key that say nothing about it: the word before them decides. */
 const NEUTRAL = words(
-  'value values text string str raw plain plaintext clear cleartext new old current previous prev next again repeat confirm confirmation confirmed encrypted encoded decrypted hash hashed digest b64 base64 hex bytes default content v',
+  'value values text string str raw plain plaintext clear cleartext new old current previous prev next again repeat confirm confirmation confirmed encrypted encoded decrypted hash hashed digest b64 base64 hex bytes default content base v',
 )
 const SECRET = words(
   'password passwords passwd passwort kennwort pwd passphrase passcode secret token apikey authorization credential dsn jwt bearer otp totp connectionstring connstr cvv cvc',
@@ -23,7 +23,7 @@ const SOFT = words(
   'pass passes secrets tokens credentials apikeys creds jwts bearers otps cookies passphrases passwds dsns',
 )
 const PASS_WORDS = words(
-  'dbpass smtppass mysqlpass pgsqlpass userpass mypass adminpass rootpass ftppass mailpass sshpass authpass proxypass ldappass ospass storepass keypass',
+  'dbpass smtppass mysqlpass pgsqlpass userpass mypass adminpass rootpass ftppass mailpass sshpass authpass proxypass requirepass masterauth ldappass ospass storepass keypass',
 )
 /** What makes a `key` a secret one. */
 const KEY_QUALIFIERS = words(

@@ -45,6 +45,11 @@ export function isProse(word: string): boolean {
   return NO_VALUES.has(word.toLowerCase().replace(/[!?.,;:]+$|\[\]$/g, ''))
 }
 
+/** Whether a word goes on in prose whatever follows it. */
+export function isModal(word: string): boolean {
+  return /^(?:must|should|cannot|can|may|is|was|are|has|does|not|too|at|please)$/i.test(word)
+}
+
 /** Whether an unquoted value is a truth value, which says nothing. */
 export function isTruthValue(word: string): boolean {
   return /^(?:true|false|yes|no|on|off)$/i.test(word)

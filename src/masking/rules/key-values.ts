@@ -113,7 +113,7 @@ function pairAt(scan: Scan, key: Key, judge: KeyJudge, hideTopology: boolean): F
   if (scan.at(i) === 0x5d) i++
   const afterKey = i
   i = scan.skip(i, i + 64, (c) => isBlank(c) || (quoted && isLineBreak(c)))
-  const operator = operatorAt(scan, i, quoted)
+  const operator = operatorAt(scan, i)
   const around = quoted ? null : quoteBefore(scan, key.start)
   const joint: Joint = {
     soft: verdict === 'soft',
@@ -130,7 +130,7 @@ function pairAt(scan: Scan, key: Key, judge: KeyJudge, hideTopology: boolean): F
   const from = scan.skip(operator.end, operator.end + 64, (c) => isBlank(c) || (quoted && isLineBreak(c)))
   if (inQuery && operator.mode === 'word')
     return longEnough(scan, key, from, valueAt(scan, from, { ...joint, mode: 'query' }))
-  if (operator.mode === 'xml') return before === 0x3c || before === 0x3a ? valueAt(scan, from, joint) : null
+  if (operator.mode === 'xml') return isElement(scan, key, quoted) ? valueAt(scan, from, joint) : null
   const indent = quoted ? -1 : indentOf(scan, key.start)
   const line = indent >= 0 && (from > operator.end || (!operator.colon && /^[A-Z][A-Z0-9_]*$/.test(key.name)))
   return valueAt(scan, from, { ...joint, indent, mode: line && operator.mode === 'word' ? 'line' : operator.mode })
@@ -177,10 +177,10 @@ interface Operator {
 }
 
 /** `=`, `:`, `:=`, `=>`, `?=`, `==`, `->`, `%3D`, `%3A`, `>` of an XML element. */
-function operatorAt(scan: Scan, from: number, quoted: boolean): Operator | null {
+function operatorAt(scan: Scan, from: number): Operator | null {
   let i = from
   const first = scan.at(i)
-  if (first === 0x3e && !quoted) return { end: i + 1, colon: false, mode: 'xml' }
+  if (first === 0x3e) return { end: i + 1, colon: false, mode: 'xml' }
   if (first === 0x25 && scan.at(i + 1) === 0x33) {
     const letter = lower(scan.at(i + 2))
     if (letter === 0x64 || letter === 0x61) return { end: i + 3, colon: false, mode: 'encoded' }
@@ -193,6 +193,17 @@ function operatorAt(scan: Scan, from: number, quoted: boolean): Operator | null 
   if (sign === 0x3a && (scan.at(i + 1) === 0x3a || (scan.at(i + 1) === 0x2f && scan.at(i + 2) === 0x2f))) return null
   const arrow = sign === 0x3d && scan.at(end) === 0x3e ? 1 : 0
   return { end: end + arrow, colon: sign === 0x3a && end === i + 1, mode: 'word' }
+}
+
+/** `<password>`, `<x:password>`, `<entry key="password">`. */
+function isElement(scan: Scan, key: Key, quoted: boolean): boolean {
+  const before = scan.at(key.start - 1)
+  return quoted ? isNamingAttribute(scan, key.start - 1) : before === 0x3c || before === 0x3a
+}
+
+/** Whether `key=` or `name=` stands in front of a quote. */
+function isNamingAttribute(scan: Scan, quote: number): boolean {
+  return scan.isFolded(quote - 4, 'key=') || scan.isFolded(quote - 5, 'name=')
 }
 
 /** SQL literals, options of commands, header lists, name and value as two members, prose. */
@@ -210,7 +221,8 @@ function withoutOperator(
   if (passwordLike && scan.at(next) === 0x28)
     return valueAt(scan, scan.skip(next + 1, next + 17, isBlank), { ...joint, quotedOnly: true })
   if (next === afterKey) return null
-  if (netrcBefore(scan, key.start)) return valueAt(scan, skipSpace(scan, next), joint)
+  if (/^(?:requirepass|masterauth)$/i.test(key.name) || netrcBefore(scan, key.start))
+    return valueAt(scan, skipSpace(scan, next), joint)
   for (const word of ['is', 'to', 'was', 'as', 'by', 'null or']) {
     if (scan.isFolded(next, word) && isBlank(scan.at(next + word.length))) {
       return valueAt(scan, scan.skip(next + word.length, next + word.length + 8, isBlank), {
@@ -238,8 +250,9 @@ function listed(
   quote: { readonly quote: number; readonly level: number },
   joint: Joint,
 ): Found | null {
-  if (scan.at(next) !== 0x2c) return null
-  const from = skipSpace(scan, next + 1)
+  const comma = scan.at(next) === 0x2c
+  if (!comma && !isSpace(scan.at(next - 1))) return null
+  const from = skipSpace(scan, comma ? next + 1 : next)
   const isSame = (at: number) =>
     scan.skip(at, at + 16, (c) => c === 0x5c) - at === quote.level && scan.at(at + quote.level) === quote.quote
   const inner = from + (isSame(from) ? quote.level + 1 : 0)
@@ -249,6 +262,7 @@ function listed(
     i = skipSpace(scan, i)
     if (scan.at(i) === 0x3a || scan.at(i) === 0x3d) return valueAt(scan, skipSpace(scan, i + 1), joint)
   }
+  if (!comma) return null
   const headerLike = joint.header || isHeaderName(scan, next, quote.level)
   return headerLike && isSame(from) ? valueAt(scan, from, { ...joint, quotedOnly: true }) : null
 }

@@ -104,7 +104,7 @@ function endsBare(scan: Scan, i: number, c: number, mode: BareMode): boolean {
 }
 
 /** After a quote that closes what is around: the end, white space, punctuation, or one more quote. */
-function closesAround(next: number): boolean {
+export function closesAround(next: number): boolean {
   if (next === -1 || isSpace(next) || isQuote(next) || isCloser(next)) return true
   return (
     next === 0x2c ||

@@ -11,7 +11,7 @@ import {
   type Rule,
   type Scan,
 } from '../scan.js'
-import { runEnd } from './terminators.js'
+import { closesAround } from './terminators.js'
 
 const WORD_LIMIT = 2048
 const SCHEME_LIMIT = 32
@@ -42,7 +42,7 @@ export const goDsnRule: Rule = {
   find: (scan, start) => {
     const colon = dsnColon(scan, start)
     if (colon === -1 || colon + 1 === start) return null
-    if (scan.is(colon, '://')) return null
+    if (scan.is(colon, '://') || scan.is(start - 3, '***')) return null
     const password = scan.slice(colon + 1, start)
     return isPlaceholder(password) ? null : { start: colon + 1, end: start }
   },
@@ -99,7 +99,7 @@ function wholeUrl(scan: Scan, from: number): Found | null {
   const first = scan.at(from)
   if (first === -1 || endsWord(scan, from)) return null
   if (scan.is(from, '***') && (scan.at(from + 3) === -1 || endsWord(scan, from + 3))) return null
-  return { start: from, until: runEnd((c) => !isUrlEnd(c)) }
+  return { start: from, until: (inner, at) => wordEnd(inner, at, Number.POSITIVE_INFINITY) }
 }
 
 function passwordIn(scan: Scan, from: number, database: boolean): Found | null {
@@ -156,10 +156,10 @@ function truncated(scan: Scan, from: number): Found | null {
   const isName = (c: number) => isKeyChar(c) || c === 0x25
   const colon = scan.skip(from, from + 256, isName) + 1
   if (scan.at(colon - 1) !== 0x3a) return null
-  const port = scan.skip(colon, limit, isDigit)
+  const port = scan.skip(colon, colon + 64, isDigit)
   const next = scan.at(port)
   if (
-    isUrlEnd(next) ||
+    endsWord(scan, port) ||
     next === 0x2f ||
     next === 0x3f ||
     next === 0x2c ||
@@ -168,19 +168,18 @@ function truncated(scan: Scan, from: number): Found | null {
     next === 0x3a
   )
     return null
-  const word = scan.slice(
-    colon,
-    scan.skip(colon, colon + 64, (c) => !isUrlEnd(c) && c !== 0x2f && c !== 0x3f),
-  )
+  const word = scan.slice(colon, wordEnd(scan, colon, colon + 64))
   if (/^(?:port|pass|password)$/i.test(word) || isPlaceholder(word) || word.startsWith('***') || /^[{$<[]/.test(word))
     return null
-  const end = scan.skip(colon, limit, (c) => !isUrlEnd(c))
+  const end = wordEnd(scan, colon, limit)
   const at = blankInside(scan, end)
   return { start: colon, end: at === -1 ? end : at }
 }
 
-function isUrlEnd(c: number): boolean {
-  return c === -1 || isSpace(c) || isQuote(c) || c === 0x3c || c === 0x3e
+function wordEnd(scan: Scan, from: number, limit: number): number {
+  let i = from
+  while (i < limit && !endsWord(scan, i) && !scan.open) i++
+  return i
 }
 
 /** The `@` before a host, after at most a few words: `postgres://app:my pass word@host:5432/db`. */
@@ -209,41 +208,28 @@ function lastAt(scan: Scan, from: number): number {
   let ended = known && word.ended
   const limit = from + WORD_LIMIT
   while (!ended && i < limit) {
-    const c = scan.at(i)
-    if (c === -1) {
-      ended = !scan.open
-      break
-    }
-    if (endsWord(scan, i)) {
+    const ends = endsWord(scan, i)
+    if (scan.open) break
+    if (ends) {
       ended = true
       break
     }
-    if (scan.open) break
-    if (c === 0x40) at = i
+    if (scan.at(i) === 0x40) at = i
     i++
   }
   Object.assign(word, { from: known ? word.from : from, to: i, lastAt: at, ended })
   return at >= from && at < limit ? at : -1
 }
 
-/** White space, `"`, a back quote, `<`, `>`, an apostrophe or bracket that closes what is around, an escape. */
+/** White space, an escaped line break, or a quote or angle bracket that closes what is around: passwords hold both. */
 function endsWord(scan: Scan, i: number): boolean {
   const c = scan.at(i)
-  if (isSpace(c) || c === 0x22 || c === 0x60 || c === 0x3c || c === 0x3e) return true
-  if (c === 0x27) {
-    const next = scan.at(i + 1)
-    return (
-      next === -1 ||
-      isSpace(next) ||
-      next === 0x2c ||
-      next === 0x3b ||
-      next === 0x29 ||
-      next === 0x5d ||
-      next === 0x7d ||
-      isQuote(next)
-    )
-  }
+  if (c === -1 || isSpace(c)) return true
+  if (isQuote(c) || c === 0x3e) return closesAround(scan.at(i + 1))
+  if (c === 0x3c) return scan.at(i + 1) === 0x2f
   if (c !== 0x5c) return false
-  const next = scan.at(i + 1)
-  return next === 0x22 || next === 0x6e || next === 0x72 || next === 0x74 || next === 0x27
+  const run = scan.skip(i, i + 16, (d) => d === 0x5c)
+  const next = scan.at(run)
+  if (isQuote(next)) return closesAround(scan.at(run + 1))
+  return next === 0x6e || next === 0x72 || next === 0x74
 }

@@ -1,4 +1,4 @@
-import { isPlaceholder, isProse, isTruthValue } from '../placeholders.js'
+import { isModal, isPlaceholder, isProse, isTruthValue } from '../placeholders.js'
 import {
   type Found,
   isBlank,
@@ -80,32 +80,42 @@ function quotedValue(scan: Scan, from: number, quote: number, level: number, joi
   const shown = peekQuoted(scan, start, quote)
   if (shown === null) return { start, until }
   if (isPlaceholder(shown) || isMaskFirst(shown)) return null
-  if (joint.soft && isNumber(shown)) return null
+  if (joint.soft && (isNumber(shown) || isFetchMode(shown))) return null
   return { start, until }
 }
 
 function bareValue(scan: Scan, from: number, joint: Joint): Found | null {
   const first = scan.at(from)
-  if (first === -1) return null
+  if (first === -1 || (first === 0x26 && joint.mode === 'query')) return null
   if (isLineBreak(first)) return joint.colon && joint.indent >= 0 ? listValue(scan, from, joint) : null
   if (isCloser(first) && (endsPair(scan.at(from + 1)) || first === 0x2c || first === 0x3b)) return null
-  if ((first === 0x7c || first === 0x3e) && joint.colon) {
-    const block = blockValue(scan, from, joint)
-    if (block) return block
+  if (joint.colon && joint.indent >= 0) {
+    if (first === 0x21 || first === 0x26) return afterTag(scan, from, joint)
+    if (first === 0x7c || first === 0x3e) {
+      const block = blockValue(scan, from, joint)
+      if (block !== undefined) return block
+    }
   }
-  if (first === 0x26 && joint.mode === 'query') return null
   const word = peekWord(scan, from)
   if (word.done && (isPlaceholder(word.text) || isTruthValue(word.text))) return null
-  if (isMaskFirst(word.text)) return null
-  const spaced = placeholderWithSpaces(scan, from)
-  if (spaced) return null
+  if (isMaskFirst(word.text) || placeholderWithSpaces(scan, from)) return null
   if (first === 0x7b || first === 0x5b) {
     const bracketed = bracketedValue(scan, from, first, joint)
     if (bracketed !== undefined) return bracketed
   }
-  if (joint.soft && word.done && isNumber(word.text)) return null
-  if (joint.colon && joint.mode !== 'query' && word.done && isProse(word.text)) return null
+  if (joint.soft && word.done && (isNumber(word.text) || isFetchMode(word.text))) return null
+  if (joint.colon && joint.mode !== 'query' && word.done && isProse(word.text)) {
+    const rest = scan.skip(from + word.text.length, from + word.text.length + 8, isBlank)
+    if (joint.mode !== 'line' || isModal(word.text) || scan.at(rest) === -1 || isLineBreak(scan.at(rest))) return null
+  }
   return withScheme(scan, from, joint)
+}
+
+/** YAML: a tag or an anchor in front of the value. */
+function afterTag(scan: Scan, from: number, joint: Joint): Found | null {
+  const end = scan.skip(from + 1, from + 65, (c) => c !== -1 && !isSpace(c))
+  if (!isBlank(scan.at(end))) return withScheme(scan, from, joint)
+  return valueAt(scan, scan.skip(end, end + 16, isBlank), joint)
 }
 
 /** `Bearer x`, `Basic x`: the word after the scheme belongs to the value; a list of parameters goes to the line's end. */
@@ -142,12 +152,11 @@ function bracketedValue(scan: Scan, from: number, first: number, joint: Joint): 
   return joint.colon ? undefined : { start: from + 1, until: bracedEnd() }
 }
 
-/** YAML: `key: |` or `key: >-`, with the value in the lines below. */
-function blockValue(scan: Scan, from: number, joint: Joint): Found | null {
-  if (joint.indent < 0) return null
+/** YAML: `key: |` or `key: >-`, with the value in the lines below; undefined when this is none. */
+function blockValue(scan: Scan, from: number, joint: Joint): Found | null | undefined {
   let i = scan.skip(from + 1, from + 3, (c) => c === 0x2b || c === 0x2d || isDigit(c))
   i = scan.skip(i, i + 8, isBlank)
-  if (!isLineBreak(scan.at(i))) return null
+  if (!isLineBreak(scan.at(i))) return undefined
   return listed(scan, i, joint.indent)
 }
 
@@ -179,11 +188,13 @@ function peekQuoted(scan: Scan, from: number, quote: number): string | null {
 }
 
 function peekWord(scan: Scan, from: number): { readonly text: string; readonly done: boolean } {
+  const first = scan.at(from)
   let i = from
   while (i < from + PEEK) {
     const c = scan.at(i)
-    if (c === -1 || isSpace(c) || isQuote(c) || c === 0x2c || c === 0x3b || c === 0x26 || c === 0x5c) break
-    if ((c === 0x7d || c === 0x5d || c === 0x29 || c === 0x3c) && !opensWith(scan.at(from), c)) break
+    if (c === -1 || isSpace(c) || isQuote(c)) break
+    if (i > from && (c === 0x2c || c === 0x3b || c === 0x26 || c === 0x5c)) break
+    if (i > from && (c === 0x7d || c === 0x5d || c === 0x29 || c === 0x3c) && !opensWith(first, c)) break
     i++
   }
   return { text: scan.slice(from, i), done: i < from + PEEK }
@@ -232,6 +243,11 @@ function isPunctuation(c: number): boolean {
 /** A mask that is already there, followed by no word of its own. */
 function isMaskFirst(text: string): boolean {
   return text.startsWith('***') && !/^\*+[\p{L}\p{N}]/u.test(text)
+}
+
+/** The values of the `credentials` option of `fetch`. */
+function isFetchMode(text: string): boolean {
+  return text === 'include' || text === 'omit' || text === 'same-origin'
 }
 
 function isNumber(text: string): boolean {
