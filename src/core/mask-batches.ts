@@ -97,11 +97,15 @@ export function maskExtraction(source: Extraction, choices: MaskChoices, options
   }
 }
 
+/** How many released batches are kept for reuse. */
+const SPARE_BATCHES = 4
+
 /** Applies compiled masks to batches; counts what it did. Belongs to one stream. */
 export class BatchMasker {
   readonly columns: readonly Column[]
   #masked: { readonly index: number; readonly mask: CellMask }[] = []
   #sink = new ByteSink()
+  #free: PackedBatch[] = []
   #rows = 0
 
   constructor(masks: StreamMasks) {
@@ -121,14 +125,19 @@ export class BatchMasker {
     if (this.#masked.length === 0) return batch
     const sink = this.#sink
     sink.length = 0
-    const spans = batch.spans.slice()
+    const spare = this.#free.pop()
+    const spans = copyInto(spare?.spans, batch.spans)
     const base = batch.data.length
     for (const { index, mask } of this.#masked) this.#maskColumn(batch, spans, index, mask, base)
-    const data = Buffer.allocUnsafeSlow(base + sink.length)
+    const data = memory(spare?.data, base + sink.length)
     data.set(batch.data)
     data.set(sink.bytes.subarray(0, sink.length), base)
     for (const { index } of this.#masked) erase(batch, index, data)
-    return new PackedBatch(this.columns, batch.rowCount, data, spans)
+    return new PackedBatch(this.columns, batch.rowCount, data, spans, (released) => this.#keep(released))
+  }
+
+  #keep(released: PackedBatch): void {
+    if (this.#free.length < SPARE_BATCHES) this.#free.push(released)
   }
 
   #maskColumn(batch: Batch, spans: Uint32Array, index: number, mask: CellMask, base: number): void {
@@ -158,4 +167,18 @@ function erase(batch: Batch, index: number, data: Uint8Array): void {
     const start = spans[at]!
     if (start !== NULL_CELL) data.fill(0, start, spans[at + 1]!)
   }
+}
+
+/** `length` bytes, of the spare memory if it is large enough; in steps, so that the next batch fits too. */
+function memory(spare: Uint8Array | undefined, length: number): Uint8Array {
+  if (spare !== undefined && spare.buffer.byteLength >= length) return new Uint8Array(spare.buffer, 0, length)
+  const step = 64 * 1024
+  return new Uint8Array(new ArrayBuffer(Math.ceil(length / step) * step), 0, length)
+}
+
+function copyInto(spare: Uint32Array | undefined, spans: Uint32Array): Uint32Array {
+  if (spare === undefined || spare.buffer.byteLength < spans.byteLength) return spans.slice()
+  const copy = new Uint32Array(spare.buffer, 0, spans.length)
+  copy.set(spans)
+  return copy
 }
