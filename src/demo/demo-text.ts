@@ -16,9 +16,10 @@ const SAMPLE_WIDTH = 34
 export function serversText({ engines, missing }: DemoServers, output: Output): string {
   const names = engines.map(({ version }) => version).join(' and ')
   const origins = [...new Set(engines.map(originOf))].join(' and ')
-  const lines = [
-    labelled('Servers', `${names}, ${origins}; what is started or created here ends with the demo.`, output),
-  ]
+  const what = engines.some(({ origin }) => origin === 'url')
+    ? 'the databases of this demo end with it'
+    : 'they end with this demo'
+  const lines = [labelled('Servers', `${names}, ${origins}; ${what}.`, output)]
   if (missing !== undefined) {
     const hint = `No MySQL or MariaDB here (\`${missing.hint}\` gets one), so PostgreSQL is the source as well.`
     lines.push(labelled('', hint, output))

@@ -63,6 +63,7 @@ export async function demoCommand(
     report,
     audit: { ok: outcome.audit.ok, records: outcome.audit.records },
     connections_left: outcome.connectionsLeft,
+    folder: options.keep === true ? folder.path : null,
   }
   const failed = report.streams.find((stream) => stream.error !== null)?.error
   if (failed === undefined || failed === null) output.result(data, outcomeText(outcome, output))
