@@ -9,8 +9,8 @@ const HOLDER = '../concurrency/hold-lock.ts'
 
 describe('a killed writer', () => {
   // Lines of 60 KB make batches of 1 MiB, which kill -9 can cut in the middle: with short lines this proves nothing.
-  // Guard: acknowledge after write. Broken once by resolving the receipts before `append` of the segment: acknowledged
-  // records were missing. Guard: the torn tail. Broken once by not quarantining: lines were glued together.
+  // Guard: acknowledge after write. Broken once by settling without waiting for the write: the terminated thread below
+  // and A1 over promises, threads and processes failed. Broken once by settling before the commit: this one failed too.
   it('A6 kill -9 in the middle of batches loses no acknowledged record and glues no lines', async () => {
     const dir = scratch()
     const acknowledged: string[] = []
