@@ -16,6 +16,9 @@ import { abortError, type ErrorBoundary } from './errors-at-boundary.js'
 import { type MaskChoices, type MaskKey, maskExtraction } from './mask-batches.js'
 import type { SessionPorts } from './ports.js'
 
+/** How long an operation may take to end after its abort, before its connection is taken from it. */
+const ABORT_MS = 1000
+
 /** How long a polite goodbye to the server may take before the socket is destroyed. */
 const CLOSE_MS = 1500
 
@@ -118,32 +121,28 @@ export class ManagedSession implements AsyncDisposable {
     work: (signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
     const given = signal ?? never()
-    this.#enter(phase, given)
+    const leave = this.#enter(phase, given)
     try {
       return await work(given)
     } catch (error) {
       throw this.#boundary.translate(error, phase, given)
     } finally {
-      this.#busy = false
+      leave()
     }
   }
 
   #guarded(request: ExtractRequest, signal: AbortSignal): Extraction {
     const session = this.#session
     let inner: Extraction | undefined
-    const start = (): Extraction => {
-      this.#enter('extract', signal)
-      inner = need(session.extract, 'extract').call(session, request, signal)
-      return inner
-    }
     const run = async function* (this: ManagedSession): AsyncGenerator<Batch, void, undefined> {
-      const batches = start()
+      const leave = this.#enter('extract', signal)
       try {
-        yield* batches
+        inner = need(session.extract, 'extract').call(session, request, signal)
+        yield* inner
       } catch (error) {
         throw this.#boundary.translate(error, 'extract', signal)
       } finally {
-        this.#busy = false
+        leave()
       }
     }
     return {
@@ -157,11 +156,23 @@ export class ManagedSession implements AsyncDisposable {
     }
   }
 
-  #enter(phase: Phase, signal: AbortSignal): void {
+  /** Begins an operation; what it returns ends it. A peer that lets an abort wait loses the connection, so that whatever
+   * the operation waits for ends in bounded time. */
+  #enter(phase: Phase, signal: AbortSignal): () => void {
     if (this.#closing !== undefined) throw new AirlockError('SESSION_CLOSED', { phase })
     if (this.#busy) throw new AirlockError('SESSION_BUSY', { phase })
     if (signal.aborted) throw abortError(signal, phase)
     this.#busy = true
+    let timer: NodeJS.Timeout | undefined
+    const abort = () => {
+      timer = setTimeout(() => this.#socket?.destroy(), ABORT_MS)
+    }
+    signal.addEventListener('abort', abort, { once: true })
+    return () => {
+      this.#busy = false
+      clearTimeout(timer)
+      signal.removeEventListener('abort', abort)
+    }
   }
 }
 

@@ -63,7 +63,7 @@ export function compileMasks(columns: readonly Column[], choices: MaskChoices, o
 function maskedColumn(column: Column, mask: CellMask | undefined): Column {
   if (mask === undefined) return column
   const type: LogicalType = mask.output === 'same' ? column.type : { kind: mask.output }
-  return { ...column, type, nullable: column.nullable || mask.rule === 'null' }
+  return { ...column, type, nullable: column.nullable || mask.givesNull }
 }
 
 /** An extraction whose batches went through the masks. */

@@ -9,6 +9,8 @@ export interface CellMask {
   readonly keyed: boolean
   /** Distinct values stay distinct, so the rule is allowed on key columns. */
   readonly oneToOne: boolean
+  /** A value may become NULL, so the result is nullable whatever the column was. */
+  readonly givesNull: boolean
   /** The logical type of the result; `same` keeps the type of the column. */
   readonly output: 'same' | 'text' | 'int16'
   /** Masks the canonical bytes data[start, end) and appends the result to `out`. Returns false when the result is SQL

@@ -22,6 +22,7 @@ class DateShiftMask implements CellMask {
   readonly rule: string
   readonly keyed = true
   readonly oneToOne = false
+  readonly givesNull = false
   readonly output = 'same'
   readonly #context: RuleContext
   readonly #reader = new IsoDateReader()

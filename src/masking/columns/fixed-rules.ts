@@ -11,7 +11,7 @@ export function compileRedact(context: RuleContext): CellMask {
 
 /** `null`: every value becomes SQL NULL. Any column type, which it keeps. */
 export function compileNull(context: RuleContext): CellMask {
-  return { rule: context.rule, keyed: false, oneToOne: false, output: 'same', apply: () => false }
+  return { rule: context.rule, keyed: false, oneToOne: false, givesNull: true, output: 'same', apply: () => false }
 }
 
 /** `constant:<v>`: every value becomes v, which may be empty. The column keeps its type, so v must be a canonical value
@@ -30,6 +30,7 @@ function fixed(rule: string, output: 'same' | 'text', value: string): CellMask {
     rule,
     keyed: false,
     oneToOne: false,
+    givesNull: false,
     output,
     apply(_data, _start, _end, out) {
       out.append(bytes, 0, bytes.length)

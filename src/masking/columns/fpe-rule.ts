@@ -29,6 +29,7 @@ function cellMask(context: RuleContext, mask: Mask): CellMask {
     rule: context.rule,
     keyed: true,
     oneToOne: true,
+    givesNull: false,
     output: 'same',
     apply(data, start, end, out) {
       if (end - start > 256) throw failedMask(context.at)

@@ -18,6 +18,7 @@ export function compileGeneralizeYear(context: RuleContext): CellMask {
     rule: context.rule,
     keyed: false,
     oneToOne: false,
+    givesNull: true,
     output: 'int16',
     apply(data, start, end, out) {
       if (!reader.read(data, start, end)) {
@@ -48,6 +49,7 @@ class RangeMask implements CellMask {
   readonly rule: string
   readonly keyed = false
   readonly oneToOne = false
+  readonly givesNull = true
   readonly output = 'text'
   readonly #context: RuleContext
   readonly #size: number

@@ -13,7 +13,7 @@ const HYPHEN = 0x2d
  * text without a length, because `bo@x.org` grows. */
 export function compilePartialEmail(context: RuleContext): CellMask {
   if (context.type !== 'text') throw refusedRule(context.at, 'partial-email serves text columns only')
-  return { rule: context.rule, keyed: false, oneToOne: false, output: 'text', apply: partialEmail }
+  return { rule: context.rule, keyed: false, oneToOne: false, givesNull: false, output: 'text', apply: partialEmail }
 }
 
 function partialEmail(data: Uint8Array, start: number, end: number, out: ByteSink): boolean {
@@ -55,7 +55,7 @@ export function compilePartialLast4(context: RuleContext): CellMask {
   if (!LAST4_TYPES.has(context.type)) {
     throw refusedRule(context.at, 'partial-last4 serves text, integer, decimal and uuid columns only')
   }
-  return { rule: context.rule, keyed: false, oneToOne: false, output: 'text', apply: partialLast4 }
+  return { rule: context.rule, keyed: false, oneToOne: false, givesNull: false, output: 'text', apply: partialLast4 }
 }
 
 function partialLast4(data: Uint8Array, start: number, end: number, out: ByteSink): boolean {

@@ -23,6 +23,7 @@ class TokenMask implements CellMask {
   readonly rule: string
   readonly keyed = true
   readonly oneToOne: boolean
+  readonly givesNull = false
   readonly output = 'text'
   readonly #hash: KeyedHash
   readonly #cache: ValueCache
