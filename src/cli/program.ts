@@ -115,21 +115,37 @@ export function createProgram(context: CommandContext): Command {
     .argument('[dir]', 'folder of the log (default: that of the configuration)')
     .action(async (dir) => (await import('./commands/audit-verify.js')).auditVerifyCommand(context, common(), dir))
 
-  for (const command of [program, ...descendants(program)]) shareErrors(command)
+  for (const command of [program, ...descendants(program)]) shareErrors(command, context.output)
   return program
 }
 
 /** Commander's own complaints become errors of ours; help and version are printed by it. */
-function shareErrors(command: Command): void {
+function shareErrors(command: Command, output: Output): void {
   command.configureOutput({ writeErr: () => undefined }).exitOverride((error: CommanderError) => {
-    if (error.exitCode === 0 || error.code === 'commander.help') {
-      if (error.code === 'commander.help') process.stdout.write(command.helpInformation())
-      throw new UsageShown(error.exitCode === 0 ? 0 : 2)
+    if (error.exitCode === 0) throw new UsageShown(0)
+    if (error.code === 'commander.help' && !output.settings.json) {
+      output.problem(command.helpInformation().trimEnd())
+      throw new UsageShown(2)
     }
-    const problem = error.message.replace(/^error: /, '').replace(/\.$/, '')
-    throw new AirlockError('USAGE', { phase: 'config', params: { problem } })
+    throw new AirlockError('USAGE', { phase: 'config', params: { problem: usageProblem(error) } })
   })
 }
+
+/** What commander complains of, on one line, without the words of the user that do not read like an option or a command:
+ * one of them may be a secret. */
+function usageProblem({ code, message }: CommanderError): string {
+  if (code === 'commander.help') return 'a command is missing'
+  return message
+    .replace(/^error: /, '')
+    .replace(/^(option '[^']+') argument '.*' is invalid/s, '$1 is invalid')
+    .replace(/^(unknown \w+) '(.*)'/s, (_, what: string, word: string) =>
+      OWN_WORD.test(word) ? `${what} '${word}'` : what,
+    )
+    .replace(/\s+/g, ' ')
+    .replace(/\.$/, '')
+}
+
+const OWN_WORD = /^(?:--[a-z][a-z-]*|-[a-zA-Z]|[a-z][a-z-]*)$/
 
 function descendants(command: Command): readonly Command[] {
   return command.commands.flatMap((child) => [child, ...descendants(child)])
