@@ -38,12 +38,27 @@ function guardProcess(output: Output): void {
   }
   process.on('uncaughtException', die)
   process.on('unhandledRejection', die)
-  // A reader that went away (`airlock … | head`) is the normal end of a pipe.
-  process.stdout.on('error', () => process.exit(0))
+  // A reader that went away (`airlock … | head`) is the normal end of a pipe: no error, and no success either where the
+  // command had failed before it printed.
+  process.stdout.on('error', () => process.exit())
+  process.stderr.on('error', ignoreClosed)
 }
+
+function ignoreClosed(): void {
+  // Nobody reads the lines for people any more; the work goes on and its exit code says how it ended.
+}
+
+const SECRET_NAME = '(?:[a-z]+[-_])*(?:password|passwd|pwd|secret|token|api[-_]?key)'
+
+/** How a secret looks on a command line: in a URL, as a parameter of one, as `name=value`, as an option. */
+const SECRET_ARGUMENTS = [
+  /:\/\/[^/?#@\s]*:[^@\s]+@/,
+  new RegExp(`(?:^-{0,2}|[?&;\\s])${SECRET_NAME}=[^$\\s]`, 'i'),
+  new RegExp(`^--?${SECRET_NAME}$`, 'i'),
+]
 
 /** Other users of the machine can read a command line. */
 function refuseSecrets(args: readonly string[]): void {
-  const withPassword = /:\/\/[^/?#@\s]*:[^@\s]+@|^(?:--?)?(?:[a-z]+[-_])*(?:password|passwd|pwd|secret|token)=[^$]/i
-  if (args.some((arg) => withPassword.test(arg))) throw new AirlockError('SECRET_ON_ARGV', { phase: 'config' })
+  const secret = args.some((arg) => SECRET_ARGUMENTS.some((shape) => shape.test(arg)))
+  if (secret) throw new AirlockError('SECRET_ON_ARGV', { phase: 'config' })
 }
