@@ -54,7 +54,8 @@ export class Output {
 
   /** One calm line with code, hint and ref, or the envelope. */
   error(error: AirlockError): void {
-    if (this.settings.json) this.#stdout(`${JSON.stringify({ ok: false, error: error.toJSON(), meta: {} })}\n`)
+    const data = () => this.#masker.value(error.toJSON())
+    if (this.settings.json) this.#stdout(`${JSON.stringify({ ok: false, error: data(), meta: {} })}\n`)
     else this.#stderr(this.#masker.text(`${errorLine(error)}\n`))
   }
 
