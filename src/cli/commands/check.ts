@@ -19,9 +19,11 @@ export async function checkCommand(
   const { output, signal } = context
   await using workspace = await Workspace.open({ configFile: common.config, debug: common.debug === true })
   output.use(workspace.masker)
+  const { config } = workspace
+  for (const name of names) config.declaration(name)
   const results: Checked[] = []
   const lines: string[] = []
-  for (const connection of names.length === 0 ? workspace.config.connectionNames : names) {
+  for (const connection of names.length === 0 ? config.connectionNames : names) {
     const started = performance.now()
     const elapsed = () => Math.round(performance.now() - started)
     try {
