@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { Pipeline, PipelineStream } from '../config/pipeline.js'
+import { isPlainName } from '../config/place.js'
 import { AirlockError, type ExitCode } from '../errors/index.js'
 import type { RunReport, StreamReport } from './report.js'
 import { type Progress, runStream, secondsSince, type VerifyKind } from './run-stream.js'
@@ -35,7 +36,7 @@ export async function runPipeline(
     () => runStreams(workspace, pipeline, streams, runId, options),
     summary,
   )
-  await saveReport(workspace.config.home, report)
+  await saveReport(workspace.config.home, report, workspace.masker)
   return report
 }
 
@@ -177,7 +178,9 @@ function chosenStreams(pipeline: Pipeline, names: readonly string[] | undefined)
   if (names === undefined) return enabled
   const unknown = names.find((name) => !pipeline.streams.some((stream) => stream.name === name))
   if (unknown !== undefined) {
-    throw new AirlockError('USAGE', { params: { problem: `the pipeline has no stream ${unknown}` } })
+    // Whatever was typed in its place may be a secret.
+    const name = isPlainName(unknown) ? unknown : '(this is no name)'
+    throw new AirlockError('USAGE', { phase: 'config', params: { problem: `the pipeline has no stream ${name}` } })
   }
   return enabled.filter((stream) => names.includes(stream.name))
 }
