@@ -13,6 +13,8 @@ const BUFFER_BYTES = 1024 * 1024
 export interface StatementOwner {
   /** Ends the running statement on the server and makes the session usable again, or destroys it; bounded. */
   cancelStatement(finished: Promise<void>): Promise<void>
+  /** Does work that runs statements; an abort ends the running one on the server. */
+  cancelOnAbort<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T>
 }
 
 /** One streaming pass over a table or a query, inside a read-only transaction with a consistent snapshot. */
@@ -34,7 +36,7 @@ export function extractRows(
       await connection.query(BEGIN_SNAPSHOT)
       let open = true
       try {
-        const source = await resolveSource(connection, request)
+        const source = await owner.cancelOnAbort(signal, () => resolveSource(connection, request))
         yield* streamRows(connection, owner, source, request, signal, state)
         await connection.query('COMMIT')
         open = false

@@ -40,8 +40,8 @@ export class MysqlSession implements Session, StatementOwner {
     return new MysqlSession(connection, config, context, native)
   }
 
-  describe(request: ExtractRequest): Promise<SourceDescription> {
-    return describeSource(this.#connection, request)
+  describe(request: ExtractRequest, signal: AbortSignal): Promise<SourceDescription> {
+    return this.cancelOnAbort(signal, () => describeSource(this.#connection, request))
   }
 
   extract(request: ExtractRequest, signal: AbortSignal): Extraction {
@@ -50,6 +50,16 @@ export class MysqlSession implements Session, StatementOwner {
 
   async ping(): Promise<void> {
     await this.#connection.query('SELECT 1')
+  }
+
+  async cancelOnAbort<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+    const abort = () => void atMost(CANCEL_MS, this.#kill())
+    signal.addEventListener('abort', abort, { once: true })
+    try {
+      return await work()
+    } finally {
+      signal.removeEventListener('abort', abort)
+    }
   }
 
   async cancelStatement(finished: Promise<void>): Promise<void> {

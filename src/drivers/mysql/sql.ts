@@ -22,7 +22,7 @@ export function sessionSettings(statementTimeoutMs: number | undefined, mariadb:
     'STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,NO_AUTO_VALUE_ON_ZERO,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO'
   const settings = [
     'SET NAMES utf8mb4',
-    `SET SESSION time_zone = '+00:00', sql_mode = '${mode}', net_write_timeout = 600, net_read_timeout = 600`,
+    `SET SESSION time_zone = '+00:00', sql_mode = '${mode}', net_write_timeout = 600, net_read_timeout = 600, lock_wait_timeout = 30`,
     'SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ',
   ]
   if (statementTimeoutMs !== undefined) {
