@@ -1,7 +1,7 @@
 import { type KeyObject, verify } from 'node:crypto'
 import { type ChainDigest, GENESIS, keyedDigest, sealKeyOf, sha256Digest } from './audit-chain.js'
 import { type AuditAnchor, anchorMessage, keyIdOf } from './audit-checkpointer.js'
-import { type AuditRecord, DIGEST_LENGTH, DIGEST_MARK } from './audit-record.js'
+import { type AuditLine, readAuditLine } from './audit-line.js'
 import { LOG_EVENTS } from './audit-segments.js'
 
 /** Why a line is wrong. `changed`: its bytes or those of the line before it are not what was digested. `removed`: records
@@ -43,7 +43,6 @@ export interface ChainKeys {
 }
 
 const MAX_PROBLEMS = 1000
-const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /** Follows one chain line by line. After a problem it goes on from what the line itself states, so that one change is
  * one problem (two where the digest of a line was changed: its own and its successor's). */
@@ -104,34 +103,20 @@ export class ChainChecker {
       this.#reject('too_long', 'the line is longer than any record')
       return
     }
-    const record = this.#parse(line)
-    if (record === undefined) return
+    const record = readAuditLine(line)
+    if (record === undefined) {
+      this.#reject('not_a_record', 'the line is not one whole JSON record that ends with its digest')
+      return
+    }
+    // Readers that differ in which of two equal keys they take would see different records in the same bytes.
+    if (!record.canonical) this.#report('not_canonical', record.seq, 'repeated keys or unusual spelling')
     this.#linkAfterMissing(record)
     const digest = this.#digestFor(record)
-    const intact =
-      digest === undefined || digest(this.#prev, line.subarray(0, line.length - DIGEST_LENGTH)) === record.h
-    this.#checkPlace(record, intact)
+    this.#checkPlace(record, digest === undefined || digest(this.#prev, record.body) === record.h)
     this.#checkAnchors(record)
   }
 
-  #parse(line: Buffer): AuditRecord | undefined {
-    const mark = line.length - DIGEST_LENGTH
-    const text = decode(line)
-    const record = text === undefined ? undefined : (parse(text) as AuditRecord | undefined)
-    if (record === undefined || mark < 0 || line.toString('latin1', mark, mark + DIGEST_MARK.length) !== DIGEST_MARK) {
-      this.#reject('not_a_record', 'the line is not one whole JSON record that ends with its digest')
-      return undefined
-    }
-    if (!Number.isSafeInteger(record.seq) || record.seq < 0 || !/^[0-9a-f]{64}$/.test(record.h)) {
-      this.#reject('not_a_record', 'the line has no valid sequence number or digest')
-      return undefined
-    }
-    // Readers that differ in which of two equal keys they take would see different records in the same bytes.
-    if (JSON.stringify(record) !== text) this.#report('not_canonical', record.seq, 'repeated keys or unusual spelling')
-    return record
-  }
-
-  #checkPlace(record: AuditRecord, intact: boolean): void {
+  #checkPlace(record: AuditLine, intact: boolean): void {
     const { seq, h } = record
     if (seq < this.#expected) {
       this.#report('repeated', seq, `number ${seq} stands after ${this.#expected - 1}`)
@@ -149,7 +134,7 @@ export class ChainChecker {
     this.#expected = seq + 1
   }
 
-  #checkCheckpoint(record: AuditRecord, inPlace: boolean): void {
+  #checkCheckpoint(record: AuditLine, inPlace: boolean): void {
     const anchor = record.data as Partial<AuditAnchor> | null
     const { publicKey } = this.#keys
     const fits = anchor?.seq === this.#expected - 1 && anchor.h === this.#prev
@@ -166,7 +151,7 @@ export class ChainChecker {
     }
   }
 
-  #checkAnchors(record: AuditRecord): void {
+  #checkAnchors(record: AuditLine): void {
     for (const anchor of this.#anchors.get(record.seq) ?? []) {
       const { publicKey } = this.#keys
       if (publicKey !== undefined && !isSignedBy(anchor, publicKey)) {
@@ -178,14 +163,14 @@ export class ChainChecker {
   }
 
   /** The records before this segment are gone; its first record states the digest that it was chained to. */
-  #linkAfterMissing(record: AuditRecord): void {
+  #linkAfterMissing(record: AuditLine): void {
     if (!this.#afterMissing) return
     this.#afterMissing = false
     const data = record.data as { readonly previous_h?: unknown } | null
     if (record.type === LOG_EVENTS.segmentOpened && typeof data?.previous_h === 'string') this.#prev = data.previous_h
   }
 
-  #digestFor(record: AuditRecord): ChainDigest | undefined {
+  #digestFor(record: AuditLine): ChainDigest | undefined {
     if (this.#format === 0) {
       this.#format = record.v
       this.#digest = this.#chooseDigest(record)
@@ -195,7 +180,7 @@ export class ChainChecker {
     return this.#digest
   }
 
-  #chooseDigest(record: AuditRecord): ChainDigest | undefined {
+  #chooseDigest(record: AuditLine): ChainDigest | undefined {
     const { key } = this.#keys
     if (key !== undefined && record.v === 2) return keyedDigest('hmac', key)
     if (key !== undefined && record.v === 3) return keyedDigest('sealed', sealKeyOf(key, this.#number))
@@ -229,21 +214,4 @@ function groupBySeq(anchors: readonly AuditAnchor[]): ReadonlyMap<number, readon
   const groups = new Map<number, AuditAnchor[]>()
   for (const anchor of anchors) groups.set(anchor.seq, [...(groups.get(anchor.seq) ?? []), anchor])
   return groups
-}
-
-function decode(line: Buffer): string | undefined {
-  try {
-    return decoder.decode(line)
-  } catch {
-    return undefined
-  }
-}
-
-function parse(text: string): unknown {
-  try {
-    const value: unknown = JSON.parse(text)
-    return typeof value === 'object' && value !== null ? value : undefined
-  } catch {
-    return undefined
-  }
 }

@@ -8,7 +8,7 @@ export type ChainMode = 'sha256' | 'hmac' | 'sealed'
 
 /** The digest of one record: `h = digest(tag, previous h, exact bytes of the line before ',"h":"')`, as 64 hex digits.
  * `prev` is the `h` of the record before it, GENESIS for the first one. */
-export type ChainDigest = (prev: string, body: string | Uint8Array) => string
+export type ChainDigest = (prev: string, body: string) => string
 
 /** `prev` of the first record of a log. */
 export const GENESIS = '0'.repeat(64)
@@ -27,19 +27,15 @@ const MIN_KEY_BYTES = 16
 /** The plain SHA-256 digest. */
 export function sha256Digest(): ChainDigest {
   const tag = TAG.sha256
-  if (typeof crypto.hash !== 'function') {
-    return (prev, body) => crypto.createHash('sha256').update(`${tag}${prev}\n`).update(body).digest('hex')
-  }
-  return (prev, body) =>
-    typeof body === 'string'
-      ? crypto.hash('sha256', `${tag}${prev}\n${body}`, 'hex')
-      : crypto.hash('sha256', Buffer.concat([Buffer.from(`${tag}${prev}\n`, 'latin1'), body]), 'hex')
+  // `crypto.hash` is experimental in Node 20 and half the price of `createHash` for short texts.
+  if (typeof crypto.hash === 'function') return (prev, body) => crypto.hash('sha256', `${tag}${prev}\n${body}`, 'hex')
+  return (prev, body) => crypto.createHash('sha256').update(`${tag}${prev}\n${body}`).digest('hex')
 }
 
 /** The keyed digest of modes `hmac` and `sealed` (HMAC-SHA256, RFC 2104). */
 export function keyedDigest(mode: 'hmac' | 'sealed', key: Uint8Array): ChainDigest {
   const tag = TAG[mode]
-  return (prev, body) => crypto.createHmac('sha256', key).update(`${tag}${prev}\n`).update(body).digest('hex')
+  return (prev, body) => crypto.createHmac('sha256', key).update(`${tag}${prev}\n${body}`).digest('hex')
 }
 
 /** The key of the next segment: one way, so that the old one cannot be found from it. */
