@@ -1,7 +1,7 @@
 import type { StreamReport } from '../run/report.js'
 import type { Progress } from '../run/run-stream.js'
 import type { Output } from './output.js'
-import { formatBytes } from './table.js'
+import { formatBytes, formatCount } from './table.js'
 
 /** How often the line is drawn. */
 const INTERVAL_MS = 100
@@ -39,6 +39,6 @@ export function formatProgress(progress: Progress): string {
     estimatedRows === undefined || estimatedRows <= rows || rate === 0
       ? ''
       : `  ${Math.floor((rows / estimatedRows) * 100)} %  ${Math.ceil((estimatedRows - rows) / rate)} s left`
-  const counted = `${rows.toLocaleString('en')} rows  ${formatBytes(bytes)}  ${rate.toLocaleString('en')} rows/s`
+  const counted = `${formatCount(rows)} rows  ${formatBytes(bytes)}  ${formatCount(rate)} rows/s`
   return `${progress.stream}  ${counted}${left}`
 }

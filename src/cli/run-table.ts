@@ -1,16 +1,16 @@
 import type { RunReport, StreamReport } from '../run/report.js'
 import type { Output } from './output.js'
-import { formatBytes, formatTable } from './table.js'
+import { formatBytes, formatCount, formatTable } from './table.js'
 
 /** A run's report as people read it: a table of streams, the policies that decided, the sum. */
 export function formatReport(report: RunReport, output: Output): string {
   const rows = report.streams.map((stream) => [
     stream.stream,
     stream.status,
-    stream.rows_written.toLocaleString('en'),
+    formatCount(stream.rows_written),
     formatBytes(stream.bytes),
     stream.seconds.toFixed(2),
-    stream.seconds > 0 ? Math.round(stream.rows_written / stream.seconds).toLocaleString('en') : '0',
+    stream.seconds > 0 ? formatCount(Math.round(stream.rows_written / stream.seconds)) : '0',
     stream.masked_columns.join(', '),
     verificationOf(stream),
   ])
@@ -20,7 +20,7 @@ export function formatReport(report: RunReport, output: Output): string {
     formatTable(head, rows),
     ...report.streams.flatMap(policyLines),
     output.bold(`${report.status}: `) +
-      `${report.rows_written.toLocaleString('en')} rows in ${report.seconds.toFixed(2)} s, ` +
+      `${formatCount(report.rows_written)} rows in ${report.seconds.toFixed(2)} s, ` +
       `peak memory ${formatBytes(report.peak_rss_bytes)}, connections opened ${opened}, closed ${closed}, run ${report.run_id}`,
   ].join('\n')
 }
@@ -31,6 +31,6 @@ function verificationOf(stream: StreamReport): string {
 }
 
 function policyLines(stream: StreamReport): readonly string[] {
-  const applied = Object.entries(stream.policies).map(([name, count]) => `${name} ${count.toLocaleString('en')}`)
+  const applied = Object.entries(stream.policies).map(([name, count]) => `${name} ${formatCount(count)}`)
   return applied.length === 0 ? [] : [`  ${stream.stream}: policies applied: ${applied.join(', ')}`]
 }

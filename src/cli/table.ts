@@ -10,6 +10,11 @@ export function formatTable(head: readonly string[], rows: readonly (readonly st
   return [head, widths.map((width) => '─'.repeat(width)), ...rows].map((row) => `  ${line(row)}`).join('\n')
 }
 
+/** A whole number with its digits in groups of three. Not through Intl, whose tables take longer to load than a small run. */
+export function formatCount(count: number): string {
+  return String(count).replace(/\B(?=(?:\d{3})+$)/g, ',')
+}
+
 /** Bytes with a binary unit, e.g. `12.3 MiB`. */
 export function formatBytes(bytes: number): string {
   const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB']

@@ -117,8 +117,7 @@ async function runOne(
     const planned = await plan(workspace, stream, sessions, signal)
     options.onPlan?.(planned)
     const intent = { run: runId, stream: stream.name, mode: planned.write.mode, masked: planned.maskedColumns }
-    const source = await sessions.source()
-    const target = await sessions.target()
+    const [source, target] = await sessions.both()
     const report = await workspace.audited(
       'stream.write',
       intent,
@@ -164,8 +163,7 @@ async function plan(
   signal: AbortSignal,
 ): Promise<StreamPlan> {
   const rules = { maskKey: await workspace.config.maskKey(), denyUnmasked: workspace.config.denyUnmasked }
-  const source = await sessions.source()
-  const target = await sessions.target()
+  const [source, target] = await sessions.both()
   return await planStream(stream, source, target, rules, signal)
 }
 

@@ -4,27 +4,29 @@ import type { ManagedSession } from '../core/managed-session.js'
  * stream both are dropped: what state a failure left them in is not worth guessing. */
 export class SessionPair implements AsyncDisposable {
   #open: (side: 'source' | 'target') => Promise<ManagedSession>
-  #sessions: { source?: ManagedSession; target?: ManagedSession } = {}
+  #sessions: readonly [source: ManagedSession, target: ManagedSession] | undefined
 
   constructor(open: (side: 'source' | 'target') => Promise<ManagedSession>) {
     this.#open = open
   }
 
-  async source(): Promise<ManagedSession> {
-    this.#sessions.source ??= await this.#open('source')
-    return this.#sessions.source
-  }
-
-  async target(): Promise<ManagedSession> {
-    this.#sessions.target ??= await this.#open('target')
-    return this.#sessions.target
+  /** Both sessions; they are opened at the same time. Where one cannot be opened, the other is closed again. */
+  async both(): Promise<readonly [source: ManagedSession, target: ManagedSession]> {
+    if (this.#sessions !== undefined) return this.#sessions
+    const [source, target] = await Promise.allSettled([this.#open('source'), this.#open('target')])
+    if (source.status === 'fulfilled' && target.status === 'fulfilled') {
+      this.#sessions = [source.value, target.value]
+      return this.#sessions
+    }
+    for (const opened of [source, target]) if (opened.status === 'fulfilled') await opened.value.close()
+    throw source.status === 'rejected' ? source.reason : (target as PromiseRejectedResult).reason
   }
 
   /** Closes both; the next stream opens new ones. */
   async drop(): Promise<void> {
-    const { source, target } = this.#sessions
-    this.#sessions = {}
-    await Promise.all([source?.close(), target?.close()])
+    const sessions = this.#sessions ?? []
+    this.#sessions = undefined
+    await Promise.all(sessions.map((session) => session.close()))
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -5,7 +5,7 @@ import type { StreamPlan } from '../../run/stream-plan.js'
 import { Workspace } from '../../run/workspace.js'
 import type { Output } from '../output.js'
 import type { CommandContext, GlobalOptions } from '../program.js'
-import { formatTable } from '../table.js'
+import { formatCount, formatTable } from '../table.js'
 
 /** `airlock plan PIPELINE.yaml` */
 export async function planCommand(
@@ -41,7 +41,7 @@ export function formatPlan(plan: StreamPlan, output: Output): string {
       mask === undefined ? '' : typeof mask === 'string' ? mask : mask.rule,
     ]
   })
-  const estimate = plan.estimatedRows === undefined ? '' : `, about ${plan.estimatedRows.toLocaleString('en')} rows`
+  const estimate = plan.estimatedRows === undefined ? '' : `, about ${formatCount(plan.estimatedRows)} rows`
   return [
     output.bold(`${stream.name} → ${stream.targetTable}`) +
       ` (${plan.write.mode}, ${outline.targetExists ? 'existing' : 'new'} table${estimate})`,
