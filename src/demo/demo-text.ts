@@ -38,7 +38,7 @@ export function filesText(folder: DemoFolder, output: Output): string {
     .join('\n')
 }
 
-/** Two lines for each stream; \`airlock plan\` shows every column. */
+/** Two lines for each stream; `airlock plan` shows every column. */
 export function planText(plans: readonly StreamPlan[], output: Output): string {
   const about = 'worked out against both servers; `airlock plan nightly.yaml` shows all columns'
   const streams = plans.map(({ stream, write, columns, outline, estimatedRows }) => {
@@ -79,7 +79,7 @@ export function outcomeText(outcome: DemoOutcome, output: Output): string {
   ].join('\n')
 }
 
-/** How to go on. \`kept\` is the demo's folder where the person asked for it. */
+/** How to go on. `kept` is the demo's folder where the person asked for it. */
 export function nextText(kept: string | undefined, output: Output): string {
   const files =
     kept === undefined
