@@ -39,7 +39,6 @@ export class EventFile {
   readonly #committer: GroupCommitter<string, undefined>
   #opened: { readonly store: SegmentStore; readonly lock: DirectoryLock } | undefined
   #segment: Segment | undefined
-  #lastErrno: string | undefined
 
   constructor(options: EventFileOptions) {
     this.#options = { ...DEFAULTS, ...options }
@@ -52,11 +51,6 @@ export class EventFile {
       commitTimeoutMs: this.#options.commitTimeoutMs,
       onDropped: options.onDropped,
     })
-  }
-
-  /** The allow-listed name of the last failed file operation. */
-  get lastErrno(): string | undefined {
-    return this.#lastErrno
   }
 
   /** Queues one line, given without its newline. */
@@ -93,7 +87,6 @@ export class EventFile {
         }
         return lines.map(() => undefined)
       } catch (error) {
-        this.#lastErrno = errnoOf(error)
         throw error instanceof AirlockError ? error : unavailable(errnoOf(error))
       }
     })

@@ -168,6 +168,7 @@ describe('a real full disk', () => {
     const command = 'ulimit -f 64; exec "$0" --import tsx "$1" "$2"'
     const output = execFileSync('bash', ['-c', command, process.execPath, script, dir], {
       encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'pipe'],
       env: { PATH: process.env['PATH'], TSX_DISABLE_CACHE: '1' },
     })
     const { refused, stored, ok, segments } = JSON.parse(output) as Record<string, unknown>
