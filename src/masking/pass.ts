@@ -13,6 +13,15 @@ interface Span {
   end: number
 }
 
+/** A mask that goes on to where its terminator says. */
+interface GrowingMask {
+  readonly start: number
+  at: number
+  readonly until: Terminator
+  /** The text ended before the mask did. */
+  waits: boolean
+}
+
 const NO_TOUCH = -1
 /** More than the length of any anchor or prefix. */
 const LONGEST_PATTERN = 64
@@ -32,7 +41,9 @@ export class Pass {
   #spans: Span[] = []
   /** Short values with a word right behind them: they count when that turns out to be masked too. */
   #maybes: Span[] = []
-  #swallow: { at: number; readonly until: Terminator } | null = null
+  #growing: GrowingMask[] = []
+  /** How far the decision about the first hit has come: 0 before the values, then one more for every rule. */
+  #step = 0
   #maskEnd = NO_TOUCH
 
   constructor(matcher: Matcher, count: CountSpan) {
@@ -58,6 +69,7 @@ export class Pass {
     this.#scanned = Math.max(this.#scan.offset, this.#released)
     this.#state = 0
     this.#hits = []
+    this.#step = 0
   }
 
   /** The masked spans of a whole text, in order; instead of `end`. */
@@ -67,7 +79,13 @@ export class Pass {
     this.#read()
     this.#decide()
     this.#settleMaybes(text.length)
-    return this.#spans.filter((span) => span.end > span.start).sort((a, b) => a.start - b.start)
+    const merged: Span[] = []
+    for (const span of this.#spans.sort((a, b) => a.start - b.start)) {
+      const last = merged.at(-1)
+      if (last && span.start <= last.end) last.end = Math.max(last.end, span.end)
+      else if (span.end > span.start) merged.push({ ...span })
+    }
+    return merged
   }
 
   #advance(text: string, final: boolean, pending: readonly LiveForm[] = []): string {
@@ -75,11 +93,12 @@ export class Pass {
     const plain = this.#ansi.strip(text, final)
     scan.final = final
     scan.text = scan.text === '' ? plain : scan.text + plain
+    for (const mask of this.#growing) mask.waits = false
     this.#read()
     const decided = this.#decide()
     for (const form of pending) this.#search(form)
     const end = scan.offset + scan.text.length
-    return this.#release(final ? end : Math.min(decided, this.#liveStart(end)), end)
+    return this.#release(final ? end : this.#liveStart(decided, end), end)
   }
 
   /** Runs the automaton over what is new and notes the hits. */
@@ -104,14 +123,14 @@ export class Pass {
   #decide(): number {
     const hits = this.#hits
     let next = 0
-    for (;;) {
-      const blocked = this.#swallow !== null && !this.#continueSwallow()
-      if (next >= hits.length) break
+    while (next < hits.length) {
       const end = hits[next]!
-      if (blocked && end > this.#swallow!.at) break
+      if (end > this.#growMasks()) break
       if (!this.#decideHit(this.#matcher.patterns.get(hits[next + 1]!)!, end)) break
+      this.#step = 0
       next += 2
     }
+    this.#growMasks()
     if (next > 0) this.#hits = hits.slice(next)
     return this.#heldFrom()
   }
@@ -126,21 +145,23 @@ export class Pass {
     return held
   }
 
-  /** False when the hit cannot be decided yet. */
+  /** Looks for values and runs the rules of a hit, going on where the last look ended. False when the text so far does
+   * not tell yet. */
   #decideHit(pattern: Pattern, end: number): boolean {
     const scan = this.#scan
     const start = end - pattern.length
     scan.open = false
-    if (pattern.bucket) {
-      const longest = this.#compare(pattern.bucket, start)
+    if (this.#step === 0) {
+      const longest = pattern.bucket ? this.#compare(pattern.bucket, start) : null
+      if (longest && !scan.open) this.#acceptForm(start, longest)
       if (scan.open) return false
-      if (longest) this.#acceptForm(start, longest)
-      if (scan.open) return false
+      this.#step = 1
     }
-    if (end <= scan.floor) return true
-    return (
-      this.#swallow !== null || pattern.rules.every((rule) => this.#swallow !== null || this.#run(rule, start, end))
-    )
+    if (scan.isMasked(start, end)) return true
+    for (; this.#step <= pattern.rules.length; this.#step++) {
+      if (!this.#run(pattern.rules[this.#step - 1]!, start, end)) return false
+    }
+    return true
   }
 
   #run(rule: Rule, start: number, end: number): boolean {
@@ -154,24 +175,26 @@ export class Pass {
     }
     const from = found.from ?? found.start
     this.#accept(found.start, from, rule.id)
-    this.#swallow = { at: from, until: found.until! }
+    this.#growing.push({ start: found.start, at: from, until: found.until!, waits: false })
     return true
   }
 
-  /** Masks on to the end that the terminator finds; false when that lies beyond the text so far. */
-  #continueSwallow(): boolean {
+  /** Lets the masks whose end is not known yet grow as far as the text goes. Returns the position up to which all of
+   * them are known. */
+  #growMasks(): number {
+    if (this.#growing.length === 0) return Number.POSITIVE_INFINITY
     const scan = this.#scan
-    const swallow = this.#swallow!
-    scan.open = false
-    const at = swallow.until(scan, swallow.at)
-    const span = this.#spans.at(-1)
-    if (span && span.end === swallow.at) span.end = at
-    else if (at > swallow.at) this.#spans.push({ start: swallow.at, end: at })
-    swallow.at = at
-    scan.floor = Math.max(scan.floor, at)
-    if (scan.open) return false
-    this.#swallow = null
-    return true
+    for (const mask of this.#growing) {
+      if (mask.waits) continue
+      scan.open = false
+      const at = mask.until(scan, mask.at)
+      if (at > mask.at) this.#spans.push({ start: mask.at, end: at })
+      if (at > mask.start) scan.mask(mask.start, at)
+      mask.at = at
+      mask.waits = scan.open
+    }
+    this.#growing = this.#growing.filter((mask) => mask.waits)
+    return this.#growing.reduce((least, mask) => Math.min(least, mask.at), Number.POSITIVE_INFINITY)
   }
 
   /** The longest registered form at a position. Leaves the scan open when the text ends before that is known. */
@@ -212,18 +235,18 @@ export class Pass {
   #accept(start: number, end: number, rule: string): void {
     if (this.#scan.open) return
     this.#spans.push({ start, end })
-    if (end > this.#scan.floor) this.#scan.floor = end
+    if (end > start) this.#scan.mask(start, end)
     this.#count(rule)
   }
 
   /** Start of what may still become a hit: the prefix that the automaton is in, or a word that `@tcp(` may end. */
-  #liveStart(end: number): number {
+  #liveStart(decided: number, end: number): number {
     const { classCount, depth } = this.#matcher.automaton
-    let live = end - depth[this.#state / classCount]!
+    let live = Math.min(decided, end - depth[this.#state / classCount]!)
     const colon = dsnColon(this.#scan, end)
     if (colon !== -1) live = Math.min(live, colon + 1)
     for (const maybe of this.#maybes) if (maybe.end >= live) live = Math.min(live, maybe.start)
-    if (this.#swallow) live = Math.min(live, Math.max(this.#swallow.at, this.#released))
+    for (const mask of this.#growing) live = Math.min(live, mask.at)
     const last = this.#scan.at(live - 1)
     if (last >= 0xd800 && last <= 0xdbff && live === end) live--
     this.#scan.open = false

@@ -23,14 +23,17 @@ export interface Rule {
 /** How far a rule may look back from its anchor; a stream keeps at least this much of what it has already released. */
 export const LOOK_BACK = 640
 
+/** How many masked spans a rule can see when it looks back. */
+const REMEMBERED = 4
+
 /** What rules remember between two anchors of one text. It never depends on how the text was cut. */
 export interface Notes {
   /** The command line being read: the family of the program, and where its name ended. */
   command: { readonly family: string } | null
   /** A cache of the last `@` in the word that is being looked at by the URL rule. */
   word: { from: number; to: number; lastAt: number; ended: boolean }
-  /** End of the identifier that the key rule looked at last; more anchors in it are no news. */
-  keyEnd: number
+  /** The identifier that the key rule looked at last; more anchors in it are no news. */
+  key: { start: number; end: number }
 }
 
 /** A window on one text, whole or still arriving. Positions are absolute: they count from the start of the text, not of
@@ -41,9 +44,13 @@ export class Scan {
   offset = 0
   final = true
   open = false
-  /** End of the last masked span: nothing before it belongs to a key or a word. */
-  floor = 0
-  readonly notes: Notes = { command: null, word: { from: 0, to: 0, lastAt: -1, ended: false }, keyEnd: -1 }
+  /** The masked spans that were found last: start and end in turns, touching ones joined. */
+  readonly #masks: number[] = []
+  readonly notes: Notes = {
+    command: null,
+    word: { from: 0, to: 0, lastAt: -1, ended: false },
+    key: { start: -1, end: -1 },
+  }
 
   /** UTF-16 unit at a position, -1 outside of the text. */
   at(position: number): number {
@@ -51,6 +58,31 @@ export class Scan {
     if (index < this.text.length) return index < 0 ? -1 : this.text.charCodeAt(index)
     if (!this.final) this.open = true
     return -1
+  }
+
+  /** Unit in front of a position; an asterisk where a mask ends, so that masking again decides as before. */
+  behind(position: number): number {
+    return this.isMasked(position - 1, position) ? 0x2a : this.at(position - 1)
+  }
+
+  /** Notes a masked span. */
+  mask(start: number, end: number): void {
+    const masks = this.#masks
+    for (let i = masks.length - 2; i >= 0; i -= 2) {
+      if (start > masks[i + 1]! || end < masks[i]!) continue
+      masks[i] = Math.min(masks[i]!, start)
+      masks[i + 1] = Math.max(masks[i + 1]!, end)
+      return
+    }
+    masks.push(start, end)
+    if (masks.length > REMEMBERED * 2) masks.splice(0, 2)
+  }
+
+  /** Whether a span lies within one that is masked. */
+  isMasked(start: number, end: number): boolean {
+    const masks = this.#masks
+    for (let i = masks.length - 2; i >= 0; i -= 2) if (start >= masks[i]! && end <= masks[i + 1]!) return true
+    return false
   }
 
   /** Whether the text at a position reads exactly so. */
@@ -84,10 +116,7 @@ export class Scan {
   /** Whether a word may begin here: the unit before is no letter or digit, or belongs to an escape such as `\n`, `%20`
    * or `\u0022`, or to a mask. */
   startsWord(position: number): boolean {
-    if (position <= this.floor) return true
-    const before = this.at(position - 1)
-    if (!isWord(before)) return true
-    return this.endsEscape(position)
+    return !isWord(this.behind(position)) || this.endsEscape(position)
   }
 
   /** Whether the units just before a position are the end of an escape: `\n`, `%20`, `\u0022`, `\x22`. */

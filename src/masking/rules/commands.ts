@@ -64,7 +64,7 @@ export const lineRule: Rule = {
   id: 'line',
   anchors: ['\n'],
   find: (scan, start) => {
-    if (scan.at(start - 1) !== 0x5c) scan.notes.command = null
+    if (scan.behind(start) !== 0x5c) scan.notes.command = null
     return null
   },
 }
@@ -134,7 +134,7 @@ function unlessShown(scan: Scan, found: Found): Found | null {
 
 /** At the start of a word, and not in the middle of a path of another kind: `/usr/bin/mysql` counts, `a.mysql` does not. */
 function beginsCommand(scan: Scan, start: number): boolean {
-  const before = scan.at(start - 1)
+  const before = scan.behind(start)
   if (before === 0x2f || before === 0x5c) return true
   return before !== 0x2e && before !== 0x2d && before !== 0x40 && scan.startsWord(start)
 }

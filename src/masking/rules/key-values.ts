@@ -75,23 +75,26 @@ export function keyValueRule(judge: KeyJudge, hideTopology: boolean): Rule {
     ],
     find: (scan, start, end) => {
       const key = keyAround(scan, start, end)
-      if (key === null || (key.end <= scan.notes.keyEnd && key.start < scan.notes.keyEnd)) return null
+      const last = scan.notes.key
+      if (key === null || (key.start === last.start && key.end === last.end)) return null
       const found = pairAt(scan, key, judge, hideTopology)
-      if (!scan.open) scan.notes.keyEnd = key.end
+      if (!scan.open) scan.notes.key = key
       return found
     },
   }
 }
 
-/** The identifier around an anchor, at most 64 characters to each side, not reaching into a mask or an escape. */
+/** The identifier around an anchor, at most 64 characters to each side, not reaching into a mask or an escape. Its last
+ * words decide, so one that goes on for longer is left to the anchors further on. */
 function keyAround(scan: Scan, anchorStart: number, anchorEnd: number): Key | null {
   let start = anchorStart
   while (start < anchorEnd && !isKeyChar(scan.at(start))) start++
   let stop = anchorEnd
   while (stop > start && !isKeyChar(scan.at(stop - 1))) stop--
-  const floor = Math.max(scan.floor, anchorStart - KEY_LENGTH)
-  while (start > floor && isKeyChar(scan.at(start - 1)) && !scan.endsEscape(start)) start--
   const end = scan.skip(stop, stop + KEY_LENGTH, isKeyChar)
+  if (end === stop + KEY_LENGTH) return null
+  const least = anchorStart - KEY_LENGTH
+  while (start > least && isKeyChar(scan.behind(start)) && !scan.endsEscape(start)) start--
   let last = end
   while (last > start && (scan.at(last - 1) === 0x2e || scan.at(last - 1) === 0x2d)) last--
   if (last <= start || (last !== end && last < stop)) return null
@@ -99,7 +102,7 @@ function keyAround(scan: Scan, anchorStart: number, anchorEnd: number): Key | nu
 }
 
 function pairAt(scan: Scan, key: Key, judge: KeyJudge, hideTopology: boolean): Found | null {
-  const before = scan.at(key.start - 1)
+  const before = scan.behind(key.start)
   const inQuery = before === 0x3f || before === 0x26 || before === 0x23
   const verdict = verdictOf(scan, key, judge, inQuery)
   if (verdict === 'public' || (verdict === 'topology' && !hideTopology)) return null
@@ -197,13 +200,13 @@ function operatorAt(scan: Scan, from: number): Operator | null {
 
 /** `<password>`, `<x:password>`, `<entry key="password">`. */
 function isElement(scan: Scan, key: Key, quoted: boolean): boolean {
-  const before = scan.at(key.start - 1)
+  const before = scan.behind(key.start)
   return quoted ? isNamingAttribute(scan, key.start - 1) : before === 0x3c || before === 0x3a
 }
 
 /** Whether `key=` or `name=` stands in front of a quote. */
 function isNamingAttribute(scan: Scan, quote: number): boolean {
-  return scan.isFolded(quote - 4, 'key=') || scan.isFolded(quote - 5, 'name=')
+  return isQuote(scan.behind(quote + 1)) && (scan.isFolded(quote - 4, 'key=') || scan.isFolded(quote - 5, 'name='))
 }
 
 /** SQL literals, options of commands, header lists, name and value as two members, prose. */
@@ -278,7 +281,7 @@ function isHeaderName(scan: Scan, comma: number, level: number): boolean {
 }
 
 function isOption(scan: Scan, key: Key): boolean {
-  return scan.at(key.start) === 0x2d && key.name.length > 3 && !isWord(scan.at(key.start - 1))
+  return scan.at(key.start) === 0x2d && key.name.length > 3 && !isWord(scan.behind(key.start))
 }
 
 /** `--password x`, also as two members of a list of arguments. */
@@ -302,26 +305,26 @@ function netrcBefore(scan: Scan, keyStart: number): boolean {
 
 function previousWord(scan: Scan, before: number): { readonly text: string; readonly start: number } | null {
   let end = before
-  while (end > before - 32 && isSpace(scan.at(end - 1))) end--
+  while (end > before - 32 && isSpace(scan.behind(end))) end--
   if (end === before) return null
   let start = end
-  while (start > end - 80 && scan.at(start - 1) !== -1 && !isSpace(scan.at(start - 1))) start--
+  while (start > end - 80 && scan.behind(start) !== -1 && !isSpace(scan.behind(start))) start--
   return start === end ? null : { text: scan.slice(start, end), start }
 }
 
 /** The word in front of `key` or `token`, for keys that are written as two words. */
 function wordBefore(scan: Scan, start: number): { readonly text: string } | null {
-  if (!isBlank(scan.at(start - 1))) return null
+  if (!isBlank(scan.behind(start))) return null
   let from = start - 1
-  while (from > start - 24 && isWord(scan.at(from - 1))) from--
+  while (from > start - 24 && isWord(scan.behind(from))) from--
   return from === start - 1 ? null : { text: scan.slice(from, start - 1) }
 }
 
 function quoteBefore(scan: Scan, start: number): Joint['around'] {
-  const quote = scan.at(start - 1)
+  const quote = scan.behind(start)
   if (!isQuote(quote)) return null
   let level = 0
-  while (level < 16 && scan.at(start - 2 - level) === 0x5c) level++
+  while (level < 16 && scan.behind(start - 1 - level) === 0x5c) level++
   return { quote, level }
 }
 
@@ -329,7 +332,7 @@ function quoteBefore(scan: Scan, start: number): Joint['around'] {
 function indentOf(scan: Scan, start: number): number {
   let i = start
   while (i > start - 128) {
-    const c = scan.at(i - 1)
+    const c = scan.behind(i)
     if (c === -1 || isLineBreak(c)) return start - i
     if (!isBlank(c) && c !== 0x2d && c !== 0x3e && c !== 0x3c) return -1
     i--

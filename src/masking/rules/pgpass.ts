@@ -8,7 +8,7 @@ export const pgpassRule: Rule = {
   id: 'pgpass',
   anchors: [':5432:', ':5433:', ':6432:', ':6543:', ':3306:', ':*:'],
   find: (scan, start, end) => {
-    const before = scan.at(start - 1)
+    const before = scan.behind(start)
     if (!isKeyChar(before) && before !== 0x2a && before !== 0x5d) return null
     const isField = (c: number) => c !== -1 && !isSpace(c) && !isQuote(c) && c !== 0x3a
     const database = scan.skip(end, end + 64, isField)

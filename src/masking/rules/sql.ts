@@ -56,8 +56,8 @@ export const replaceRule: Rule = {
   find: (scan, start, end) => {
     if (!scan.startsWord(start)) return null
     let before = start
-    while (before > start - 8 && isSpace(scan.at(before - 1))) before--
-    if (!isQuote(scan.at(before - 1))) return null
+    while (before > start - 8 && isSpace(scan.behind(before))) before--
+    if (!isQuote(scan.behind(before))) return null
     return literalAt(scan, scan.skip(end, end + 8, isBlank)) ?? null
   },
 }

@@ -166,13 +166,15 @@ function entityFollows(scan: Scan, i: number): boolean {
   return ['&quot;', '&apos;', '&#34;', '&#39;', '&lt;', '&gt;', '&amp;'].some((entity) => scan.is(i, entity))
 }
 
-/** The end of a bracketed value, brackets and quotes counted. `level` as in `quotedEnd`. */
+/** The end of a bracketed value, brackets and quotes counted, and of what is glued to it. `level` as in `quotedEnd`. */
 export function balancedEnd(level: number, start: number): Terminator {
   let depth = 0
   let inside: Terminator | null = null
+  let glued: Terminator | null = null
   return (scan, from) => {
     let i = from
     for (;;) {
+      if (glued) return glued(scan, i)
       if (inside) {
         i = inside(scan, i)
         if (scan.open || scan.at(i) === -1) return i
@@ -194,7 +196,7 @@ export function balancedEnd(level: number, start: number): Terminator {
       else {
         i++
         if (c === 0x7b || c === 0x5b) depth++
-        else if ((c === 0x7d || c === 0x5d) && --depth <= 0) return i
+        else if ((c === 0x7d || c === 0x5d) && --depth <= 0) glued = bareEnd('word')
       }
     }
   }

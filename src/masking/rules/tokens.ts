@@ -151,5 +151,5 @@ export const jwtRule: Rule = {
 
 /** A token may follow a letter only where that letter belongs to an escape, and may follow an underscore: `key_AKIA…`. */
 function startsToken(scan: Scan, position: number): boolean {
-  return scan.at(position - 1) === 0x5f || scan.startsWord(position)
+  return scan.behind(position) === 0x5f || scan.startsWord(position)
 }

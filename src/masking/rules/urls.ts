@@ -15,7 +15,7 @@ import { closesAround } from './terminators.js'
 
 const WORD_LIMIT = 2048
 const SCHEME_LIMIT = 32
-const DSN_LIMIT = 512
+const DSN_LIMIT = 256
 
 /** Schemes of data stores and brokers: a `@` in their path belongs to a password that was not percent-encoded. */
 const DATABASE_SCHEMES =
@@ -40,9 +40,10 @@ export const goDsnRule: Rule = {
   id: 'dsn-go',
   anchors: ['@tcp(', '@tcp4(', '@tcp6(', '@udp(', '@unix(', '@cloudsql(', '@pipe(', '@/'],
   find: (scan, start) => {
+    if (scan.behind(start) === 0x3a) return null
     const colon = dsnColon(scan, start)
     if (colon === -1 || colon + 1 === start) return null
-    if (scan.is(colon, '://') || scan.is(start - 3, '***')) return null
+    if (scan.is(colon, '://') || scan.isFolded(colon - 4, 'jdbc') || scan.is(colon + 1, '***')) return null
     const password = scan.slice(colon + 1, start)
     return isPlaceholder(password) ? null : { start: colon + 1, end: start }
   },
@@ -53,15 +54,14 @@ export const goDsnRule: Rule = {
 export function dsnColon(scan: Scan, end: number): number {
   let colon = -1
   let i = end - 1
-  const floor = Math.max(end - DSN_LIMIT, scan.floor)
-  while (i >= floor) {
-    const c = scan.at(i)
+  while (i >= end - DSN_LIMIT) {
+    const c = scan.behind(i + 1)
     if (c === -1 || isSpace(c) || c === 0x22 || c === 0x60) break
     if (c === 0x3a) colon = i
     if ((c === 0x27 || c === 0x28 || c === 0x3d) && colon === i + 1) colon = -1
     i--
   }
-  if (colon === -1 || !isKeyChar(scan.at(colon - 1))) return -1
+  if (colon === -1 || !isKeyChar(scan.behind(colon))) return -1
   return colon
 }
 
@@ -84,13 +84,7 @@ export const oracleRule: Rule = {
 function schemeBefore(scan: Scan, colon: number): string | null {
   let start = colon
   const isSchemeChar = (c: number) => isWord(c) || c === 0x2b || c === 0x2d || c === 0x2e
-  while (
-    start > colon - SCHEME_LIMIT &&
-    start > scan.floor &&
-    isSchemeChar(scan.at(start - 1)) &&
-    !scan.endsEscape(start)
-  )
-    start--
+  while (start > colon - SCHEME_LIMIT && isSchemeChar(scan.behind(start)) && !scan.endsEscape(start)) start--
   while (start < colon && !isLetter(scan.at(start))) start++
   return start === colon ? null : scan.slice(start, colon).toLowerCase()
 }

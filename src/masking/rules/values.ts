@@ -89,7 +89,7 @@ function bareValue(scan: Scan, from: number, joint: Joint): Found | null {
   if (first === -1 || (first === 0x26 && joint.mode === 'query')) return null
   if (isLineBreak(first)) return joint.colon && joint.indent >= 0 ? listValue(scan, from, joint) : null
   if (isCloser(first) && (endsPair(scan.at(from + 1)) || first === 0x2c || first === 0x3b)) return null
-  if (joint.colon && joint.indent >= 0) {
+  if (joint.colon && joint.indent >= 0 && !joint.header) {
     if (first === 0x21 || first === 0x26) return afterTag(scan, from, joint)
     if (first === 0x7c || first === 0x3e) {
       const block = blockValue(scan, from, joint)
@@ -99,7 +99,7 @@ function bareValue(scan: Scan, from: number, joint: Joint): Found | null {
   const word = peekWord(scan, from)
   if (word.done && (isPlaceholder(word.text) || isTruthValue(word.text))) return null
   if (isMaskFirst(word.text) || placeholderWithSpaces(scan, from)) return null
-  if (first === 0x7b || first === 0x5b) {
+  if ((first === 0x7b || first === 0x5b) && !joint.header) {
     const bracketed = bracketedValue(scan, from, first, joint)
     if (bracketed !== undefined) return bracketed
   }
@@ -242,7 +242,7 @@ function isPunctuation(c: number): boolean {
 
 /** A mask that is already there, followed by no word of its own. */
 function isMaskFirst(text: string): boolean {
-  return text.startsWith('***') && !/^\*+[\p{L}\p{N}]/u.test(text)
+  return /^[\\<[({]*\*{3}/.test(text) && !/^[\\<[({]*\*+[\p{L}\p{N}]/u.test(text)
 }
 
 /** The values of the `credentials` option of `fetch`. */
