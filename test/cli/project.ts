@@ -1,8 +1,7 @@
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { onTestFinished } from 'vitest'
-import type { Engine, EngineName, TestDatabase } from '../../src/testing/index.js'
+import { type Engine, type EngineName, settle, type TestDatabase } from '../../src/testing/index.js'
 import { Canaries, canary } from '../leaks/canaries.js'
 import { airlock, type Ended, type Launch, type Running, start } from './airlock.js'
 
@@ -10,7 +9,7 @@ import { airlock, type Ended, type Launch, type Running, start } from './airlock
 export type Written = Readonly<Record<string, unknown>>
 
 /** A folder with a configuration, a source and a target with canaries in every place that must not be seen. */
-export interface Project {
+export interface Project extends AsyncDisposable {
   readonly folder: string
   readonly source: TestDatabase
   readonly target: TestDatabase
@@ -24,22 +23,21 @@ export interface Project {
   pipeline(stream?: Written): Promise<string>
   start(args: readonly string[], launch?: Launch): Running
   run(args: readonly string[], launch?: Launch): Promise<Ended>
-  /** What is left at the two servers and in the files of the project. */
+  /** What the target holds: every row of every table, as text. */
+  tables(): Promise<Readonly<Record<string, readonly string[]>>>
+  /** Sessions of the two users that are left at the servers, once they have had the time to end. */
   sessions(): Promise<number>
+  /** Everything in the files that the commands have written. */
   home(): Promise<string>
 }
 
-/** Creates both databases and the folder; everything is gone after the test. */
+/** Creates both databases and the folder; disposing removes them. */
 export async function project(engines: Record<EngineName, Engine>, rows = 3): Promise<Project> {
   const [source, target] = await Promise.all([
     engines.mysql.createDatabase('cli_source'),
     engines.postgres.createDatabase('cli_target'),
   ])
-  onTestFinished(async () => {
-    await Promise.all([source.drop(), target.drop()])
-  })
   const folder = await mkdtemp(join(tmpdir(), 'airlock-cli-'))
-  onTestFinished(() => rm(folder, { recursive: true, force: true }))
   const cell = canary('cell ')
   const maskKey = canary('key-%"', 'ß')
   await source.exec(`
@@ -91,18 +89,36 @@ export async function project(engines: Record<EngineName, Engine>, rows = 3): Pr
     },
     start: (args, launch) => start(args, { cwd: folder, ...launch, env: { ...env, ...launch?.env } }),
     run: (args, launch) => airlock(args, { cwd: folder, ...launch, env: { ...env, ...launch?.env } }),
-    async sessions() {
-      const [atSource, atTarget] = await Promise.all([
-        engines.mysql.sessions({ user: source.user }),
-        engines.postgres.sessions({ user: target.user }),
-      ])
-      return atSource + atTarget
+    async tables() {
+      const names = await target.rows(
+        "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace ORDER BY 1",
+      )
+      const contents = names.map(async ([name]) => {
+        const rows = await target.rows(`SELECT t::text FROM public.${name} t ORDER BY t`, 'admin')
+        return [name, rows.map(([row]) => row)] as const
+      })
+      return Object.fromEntries(await Promise.all(contents))
     },
+    sessions: () =>
+      settle(
+        async () => {
+          const [atSource, atTarget] = await Promise.all([
+            engines.mysql.sessions({ user: source.user }),
+            engines.postgres.sessions({ user: target.user }),
+          ])
+          return atSource + atTarget
+        },
+        0,
+        5000,
+      ),
     async home() {
       const home = join(folder, '.airlock')
       const entries = await readdir(home, { recursive: true, withFileTypes: true })
       const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name))
-      return (await Promise.all(files.map((file) => readFile(file, 'latin1')))).join('\n')
+      return (await Promise.all(files.map((file) => readFile(file, 'utf8')))).join('\n')
+    },
+    async [Symbol.asyncDispose]() {
+      await Promise.all([source.drop(), target.drop(), rm(folder, { recursive: true, force: true })])
     },
   }
   await made.configure({})
