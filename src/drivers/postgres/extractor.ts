@@ -8,12 +8,13 @@ import { CopyTextDecoder } from './copy-decoder.js'
 import type { PostgresConnection } from './native.js'
 import { quoteName, quoteTable } from './sql.js'
 import { findTarget } from './target.js'
+import type { Transactions } from './transaction.js'
 import { logicalType } from './types.js'
 
 /** Bytes that may wait for the consumer before the socket is paused. */
 const BUFFER_BYTES = 1024 * 1024
 
-const BEGIN_SNAPSHOT = 'BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY'
+const SNAPSHOT = 'ISOLATION LEVEL REPEATABLE READ READ ONLY'
 
 /** What an extraction asks of its session. */
 export interface StatementOwner {
@@ -29,6 +30,7 @@ interface PostgresSource {
 /** One streaming pass over a table or a query by `COPY … TO STDOUT`, inside a read-only repeatable-read transaction. */
 export function extractRows(
   connection: PostgresConnection,
+  transactions: Transactions,
   owner: StatementOwner,
   request: ExtractRequest,
   signal: AbortSignal,
@@ -40,15 +42,15 @@ export function extractRows(
     },
     policyCounts: {},
     async *[Symbol.asyncIterator]() {
-      await connection.query(BEGIN_SNAPSHOT)
+      await transactions.begin(SNAPSHOT)
       let open = true
       try {
         const source = await resolveSource(connection, request)
         yield* streamRows(connection, owner, source, request, signal, state)
-        await connection.query('COMMIT')
+        await transactions.commit()
         open = false
       } finally {
-        if (open && connection.usable) await connection.query('ROLLBACK')
+        if (open) await transactions.rollback()
       }
     },
   }

@@ -1,2 +1,4 @@
 export { type PostgresConfig, postgresConfig } from './config.js'
+export { classifyPostgresError } from './errors.js'
+export { PostgresSession } from './session.js'
 export { postgres, postgresSpec } from './spec.js'

@@ -136,7 +136,10 @@ export async function connectPostgres(config: PostgresConfig, context: OpenConte
     user: config.user,
     database: config.database,
     sslnegotiation: 'postgres',
-    password: () => password?.reveal() ?? '',
+    password: () => {
+      if (password === undefined) throw marked('AIRLOCK_NO_PASSWORD')
+      return password.reveal()
+    },
     ssl: tls === undefined ? false : { ...tls.options, host: name },
     stream: () => connectedStream(socket),
     application_name: 'airlock',

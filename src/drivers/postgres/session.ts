@@ -14,54 +14,74 @@ import type { PostgresConfig } from './config.js'
 import { describeSource, extractRows, type StatementOwner } from './extractor.js'
 import { outlineOf, planLoad } from './load-plan.js'
 import { connectPostgres, type PostgresConnection } from './native.js'
-import { sessionSettings } from './sql.js'
+import { pinSettings } from './sql.js'
+import { Transactions } from './transaction.js'
 import { writeBatches } from './writer.js'
 
 /** How long a cancelled statement may take to end before its connection is destroyed. */
 const CANCEL_MS = 1500
 
+/** How long a server session is ours: until we leave it, or, through a pooler, until the end of a transaction. */
+export type Pooling = 'session' | 'transaction'
+
 /** An open Postgres connection with its settings pinned. */
 export class PostgresSession implements Session, StatementOwner {
   #connection: PostgresConnection
+  #transactions: Transactions
   #context: OpenContext
 
-  private constructor(connection: PostgresConnection, context: OpenContext) {
+  private constructor(connection: PostgresConnection, transactions: Transactions, context: OpenContext) {
     this.#connection = connection
+    this.#transactions = transactions
     this.#context = context
   }
 
-  /** Authenticates over the attempt's socket and pins the session's settings. */
-  static async open(config: PostgresConfig, context: OpenContext): Promise<PostgresSession> {
+  /** Authenticates over the attempt's socket and pins the session's settings. With `pooling: 'transaction'` the server
+   * session changes from one transaction to the next: settings are pinned in each, nothing is left behind in any, and
+   * every statement runs inside one. */
+  static async open(
+    config: PostgresConfig,
+    context: OpenContext,
+    { pooling }: { readonly pooling: Pooling } = { pooling: 'session' },
+  ): Promise<PostgresSession> {
     const connection = await connectPostgres(config, context)
-    const { text, values } = sessionSettings(config.statement_timeout_ms, config.idle_timeout_ms)
-    await connection.query(text, values)
-    return new PostgresSession(connection, context)
+    const settings = pinSettings(pooling, {
+      statementMs: config.statement_timeout_ms,
+      idleMs: config.idle_timeout_ms,
+    })
+    if (pooling === 'session') await connection.query(settings.text, settings.values)
+    const transactions = new Transactions(connection, pooling === 'session' ? undefined : settings)
+    const session = new PostgresSession(connection, transactions, context)
+    // A pooler lets us in before it has a server for us; whether it gets one shows with the first statement.
+    if (pooling === 'transaction') await session.ping()
+    return session
   }
 
   describe(request: ExtractRequest): Promise<SourceDescription> {
-    return describeSource(this.#connection, request)
+    return this.#transactions.reading(() => describeSource(this.#connection, request))
   }
 
   extract(request: ExtractRequest, signal: AbortSignal): Extraction {
-    return extractRows(this.#connection, this, request, signal)
+    return extractRows(this.#connection, this.#transactions, this, request, signal)
   }
 
   async outline(plan: WritePlan, columns: readonly Column[]): Promise<WriteOutline> {
-    return outlineOf(await planLoad(this.#connection, plan, columns), plan)
+    const planned = await this.#transactions.reading(() => planLoad(this.#connection, plan, columns))
+    return outlineOf(planned, plan)
   }
 
   async write(plan: WritePlan, batches: AsyncIterable<Batch>, signal: AbortSignal): Promise<WriteReceipt> {
     const abort = () => void this.#cancel()
     signal.addEventListener('abort', abort, { once: true })
     try {
-      return await writeBatches(this.#connection, plan, batches, signal)
+      return await writeBatches(this.#connection, this.#transactions, plan, batches, signal)
     } finally {
       signal.removeEventListener('abort', abort)
     }
   }
 
   async ping(): Promise<void> {
-    await this.#connection.query('SELECT 1')
+    await this.#transactions.reading(() => this.#connection.query('SELECT 1'))
   }
 
   async cancelStatement(finished: Promise<void>): Promise<void> {

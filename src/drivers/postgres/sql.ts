@@ -1,4 +1,5 @@
 import { parseTableName } from '../../core/table-name.js'
+import type { Statement } from './transaction.js'
 
 /** A name, always quoted: reserved words, capitals and spaces stay what they are. */
 export function quoteName(name: string): string {
@@ -30,9 +31,14 @@ export function nameList(names: readonly string[]): string {
   return names.map(quoteName).join(', ')
 }
 
-/** Pins what would make the same value read differently from one server to the next, and sets the server's own belts.
- * A setting that this server does not know is skipped. */
-export function sessionSettings(statementTimeoutMs: number | undefined, idleTimeoutMs: number | undefined) {
+/** Pins what would make the same value read differently from one server to the next, and sets the server's own belts: for
+ * the session, or for one transaction, which leaves nothing behind in a session that others use next. A setting that
+ * this server does not know is skipped. */
+export function pinSettings(
+  scope: 'session' | 'transaction',
+  timeouts: { readonly statementMs: number | undefined; readonly idleMs: number | undefined },
+): Statement {
+  const { statementMs, idleMs } = timeouts
   const settings: Record<string, string> = {
     client_encoding: 'UTF8',
     TimeZone: 'UTC',
@@ -42,15 +48,16 @@ export function sessionSettings(statementTimeoutMs: number | undefined, idleTime
     extra_float_digits: '1',
     standard_conforming_strings: 'on',
     lock_timeout: '30s',
-    statement_timeout: statementTimeoutMs === undefined ? '0' : `${statementTimeoutMs}ms`,
+    statement_timeout: statementMs === undefined ? '0' : `${statementMs}ms`,
     idle_in_transaction_session_timeout: '10min',
     client_connection_check_interval: '1s',
-    ...(idleTimeoutMs === undefined ? {} : { idle_session_timeout: `${idleTimeoutMs}ms` }),
+    // Between two transactions a pooled session belongs to the pooler.
+    ...(idleMs === undefined || scope === 'transaction' ? {} : { idle_session_timeout: `${idleMs}ms` }),
   }
   const names = Object.keys(settings)
   const rows = names.map((_, index) => `($${index * 2 + 1}, $${index * 2 + 2})`)
   return {
-    text: `SELECT set_config(s.name, wanted.value, false) FROM (VALUES ${rows.join(', ')}) AS wanted (name, value)
+    text: `SELECT set_config(s.name, wanted.value, ${scope === 'transaction'}) FROM (VALUES ${rows.join(', ')}) AS wanted (name, value)
       JOIN pg_catalog.pg_settings s ON lower(s.name) = lower(wanted.name)`,
     values: names.flatMap((name) => [name, settings[name]!]),
   }

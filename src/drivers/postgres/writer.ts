@@ -16,6 +16,7 @@ import {
 } from './load-plan.js'
 import type { PostgresConnection } from './native.js'
 import { findTarget } from './target.js'
+import type { Transactions } from './transaction.js'
 
 /** How long a source may take to end its statement after the write has failed. */
 const RETURN_MS = 2000
@@ -24,6 +25,7 @@ const RETURN_MS = 2000
  * back and nothing remains. */
 export async function writeBatches(
   connection: PostgresConnection,
+  transactions: Transactions,
   plan: WritePlan,
   batches: AsyncIterable<Batch>,
   signal: AbortSignal,
@@ -32,15 +34,15 @@ export async function writeBatches(
   try {
     const first = await source.next()
     if (first.done === true) throw new AirlockError('PROTOCOL_ERROR', { phase: 'write' })
-    await connection.query('BEGIN')
+    await transactions.begin()
     try {
       const receipt = await load(connection, plan, first.value, source, signal)
       await plan.beforeCommit?.(receipt)
       if (signal.aborted) throw abortError(signal, 'write')
-      await connection.query('COMMIT')
+      await transactions.commit()
       return receipt
     } catch (error) {
-      if (connection.usable) await connection.query('ROLLBACK')
+      await transactions.rollback()
       throw error
     }
   } finally {
