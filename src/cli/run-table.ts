@@ -21,7 +21,8 @@ export function formatReport(report: RunReport, output: Output): string {
     ...report.streams.flatMap(policyLines),
     output.bold(`${report.status}: `) +
       `${formatCount(report.rows_written)} rows in ${report.seconds.toFixed(2)} s, ` +
-      `peak memory ${formatBytes(report.peak_rss_bytes)}, connections opened ${opened}, closed ${closed}, run ${report.run_id}`,
+      `peak memory ${formatBytes(report.peak_rss_bytes)}`,
+    output.dim(`connections opened ${opened}, closed ${closed}; run ${report.run_id}`),
   ].join('\n')
 }
 

@@ -13,7 +13,9 @@ declare module 'zod' {
 /** A field that holds a `Secret`. In a file it is written as a reference such as `${env:NAME}`; a plain string is refused. */
 export const secret = () =>
   z
-    .custom<Secret<string>>((value) => value instanceof Secret, { error: 'must be a Secret' })
+    .custom<Secret<string>>((value) => value instanceof Secret && typeof value.reveal() === 'string', {
+      error: 'must be a Secret that holds text',
+    })
     .meta({ airlock: 'secret' })
 
 /** A field that says where something is: shown to people only when they ask with `--show-topology`. */

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import type { Config } from '../config/config.js'
-import { readEnvironment } from '../config/environment.js'
+import { readEnvironment, type Variables } from '../config/environment.js'
 import { loadConfig } from '../config/load-config.js'
 import type { ManagedSession } from '../core/managed-session.js'
 import { builtinDrivers, findDriver } from '../drivers/builtin.js'
@@ -12,6 +12,8 @@ export interface WorkspaceOptions {
   /** airlock.yaml; without it the nearest one from `cwd` upwards. */
   readonly configFile?: string | undefined
   readonly cwd?: string
+  /** What secret references read, in place of this process's environment. */
+  readonly env?: Variables
   /** Masked records of native errors are kept, whatever the configuration says. */
   readonly debug?: boolean
 }
@@ -36,7 +38,7 @@ export class Workspace implements AsyncDisposable {
   /** Loads the configuration. Every secret that it resolves later is masked from that moment on. */
   static async open(options: WorkspaceOptions = {}): Promise<Workspace> {
     const masker = createMasker({})
-    const environment = readEnvironment()
+    const environment = options.env === undefined ? readEnvironment() : readEnvironment(options.env)
     const config = await loadConfig({
       file: options.configFile,
       cwd: options.cwd ?? process.cwd(),

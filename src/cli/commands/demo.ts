@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
+import type { Variables } from '../../config/environment.js'
 import { loadPipeline } from '../../config/load-pipeline.js'
 import { atServer } from '../../demo/at-server.js'
-import { DemoEnvironment } from '../../demo/demo-environment.js'
 import { DEMO_VARIABLES, DemoFolder } from '../../demo/demo-folder.js'
 import { type DemoDatabase, DemoServers } from '../../demo/demo-servers.js'
 import { filesText, labelled, nextText, outcomeText, planText, serversText } from '../../demo/demo-text.js'
@@ -41,14 +41,13 @@ export async function demoCommand(
   await seed(context, common, source, tables)
   await using folder = await DemoFolder.create(source, target, options.keep === true)
   output.note(filesText(folder, output))
-  using _variables = new DemoEnvironment({
+  // The secrets of the demo exist in memory only. Nothing of this process's own environment reaches its configuration.
+  const env = {
     [DEMO_VARIABLES.sourcePassword]: source.database.password,
     [DEMO_VARIABLES.targetPassword]: target.database.password,
     [DEMO_VARIABLES.maskKey]: randomBytes(32).toString('base64url'),
-    // Whoever has set a home does not want the records of a demo in it.
-    AIRLOCK_HOME: undefined,
-  })
-  const report = await planAndRun(context, common, folder)
+  }
+  const report = await planAndRun(context, common, folder, env)
   signal.throwIfAborted()
   const outcome = {
     report,
@@ -98,9 +97,14 @@ async function seed(
   output.note(labelled('Shop', line, output))
 }
 
-async function planAndRun(context: CommandContext, common: GlobalOptions, folder: DemoFolder): Promise<RunReport> {
+async function planAndRun(
+  context: CommandContext,
+  common: GlobalOptions,
+  folder: DemoFolder,
+  env: Variables,
+): Promise<RunReport> {
   const { output, signal } = context
-  await using workspace = await Workspace.open({ configFile: folder.configFile, debug: common.debug === true })
+  await using workspace = await Workspace.open({ configFile: folder.configFile, env, debug: common.debug === true })
   output.use(workspace.masker)
   const pipeline = await loadPipeline(folder.pipelineFile, workspace.config)
   output.note(planText(await planPipeline(workspace, pipeline, { signal }), output))

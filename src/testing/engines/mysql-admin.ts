@@ -80,6 +80,8 @@ export class MysqlAdmin implements EngineAdmin {
     const { host, port, caFile, admin } = this.#login
     const ssl = caFile === undefined ? undefined : { ca: await readFile(caFile, 'utf8') }
     const socket = connect({ host, port })
+    // mysql2's own query timeout outlives a connection that was lost, and keeps the process alive.
+    const deadline = setTimeout(() => socket.destroy(new Error('the statement took too long')), STATEMENT_MS).unref()
     try {
       const connection = await createConnection({
         stream: socket,
@@ -93,10 +95,11 @@ export class MysqlAdmin implements EngineAdmin {
         ...(database === undefined ? {} : { database }),
         ...(ssl === undefined ? {} : { ssl }),
       })
-      const [result] = await connection.query({ sql, timeout: STATEMENT_MS })
+      const [result] = await connection.query(sql)
       await Promise.race([connection.end(), sleep(CLOSE_MS, undefined, { ref: false })])
       return Array.isArray(result) ? result.filter(Array.isArray).map((row: unknown[]) => row.map(text)) : []
     } finally {
+      clearTimeout(deadline)
       socket.destroy() // mysql2's own destroy() only sends a FIN
     }
   }
