@@ -100,13 +100,17 @@ export interface Session {
   /** Commits only after the server confirmed everything; otherwise nothing remains. */
   write?(plan: WritePlan, batches: AsyncIterable<Batch>, signal: AbortSignal): Promise<WriteReceipt>
   ping(signal: AbortSignal): Promise<void>
+  /** Forgets transactions, variables, roles and temporary tables, for the next borrower of a pool. Rejects where the
+   * session is not fit for one. */
+  reset?(): Promise<void>
   /** Idempotent and never throws over the primary error. The owner bounds it and destroys the socket afterwards. */
   close(): Promise<void>
 }
 
 /** One place where a server may listen. */
 export type Endpoint =
-  | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
+  /** `label` is what the driver calls it among several, e.g. `session_pooler`; a closed word that may be printed. */
+  | { readonly kind: 'tcp'; readonly host: string; readonly port: number; readonly label?: string }
   | { readonly kind: 'unix'; readonly path: string }
 
 /** What one connection attempt gets. The attempt owns `socket`: it is destroyed whenever `open` does not succeed. */

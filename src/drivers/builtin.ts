@@ -1,9 +1,10 @@
 import type { Driver } from '../core/define-driver.js'
 import { mysql } from './mysql/index.js'
 import { postgres } from './postgres/index.js'
+import { supabase } from './supabase/index.js'
 
 /** Every driver that a configuration can name, by its `driver:` word. Adding a driver is adding a line here. */
-export const builtinDrivers = { mysql, postgres } as const satisfies Record<string, unknown>
+export const builtinDrivers = { mysql, postgres, supabase } as const satisfies Record<string, unknown>
 
 export type DriverName = keyof typeof builtinDrivers
 

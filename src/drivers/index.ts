@@ -1,2 +1,3 @@
 export { mysql } from './mysql/index.js'
 export { postgres } from './postgres/index.js'
+export { supabase } from './supabase/index.js'

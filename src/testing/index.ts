@@ -8,8 +8,10 @@ export {
   type EngineOrigin,
   factsOf,
   isMissing,
+  type Pgbouncer,
   type SessionFilter,
   startEngine,
+  startPgbouncer,
   type TestDatabase,
 } from './engines/index.js'
 export { type Behaviour, type Cut, FaultProxy, type ProxyCounts, type ProxyTarget } from './proxy.js'

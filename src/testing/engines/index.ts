@@ -9,4 +9,5 @@ export type {
   TestDatabase,
 } from './engine.js'
 export { connectEngine, factsOf } from './live-engine.js'
+export { type Pgbouncer, startPgbouncer } from './pgbouncer.js'
 export { isMissing, startEngine } from './start-engine.js'

@@ -98,7 +98,8 @@ function factsFor(
   }
 }
 
-async function writeTlsFiles(directory: PrivateDirectory, options: EngineOptions): Promise<TlsFiles> {
+/** Makes an authority and a certificate for one server, with the files readable for its account alone. */
+export async function writeTlsFiles(directory: PrivateDirectory, options: EngineOptions): Promise<TlsFiles> {
   const made = makeCertificates({
     names: options.certificate?.names ?? ['localhost', SERVER_NAME],
     expired: options.certificate?.expired ?? false,
@@ -119,7 +120,7 @@ async function writeTlsFiles(directory: PrivateDirectory, options: EngineOptions
 }
 
 /** A port that was free a moment ago. */
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer()
   return await new Promise((resolve, reject) => {
     server.once('error', reject)

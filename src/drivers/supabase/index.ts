@@ -1,0 +1,2 @@
+export { type SupabaseConfig, supabaseConfig } from './config.js'
+export { supabase, supabaseSpec } from './spec.js'
