@@ -129,6 +129,7 @@ export async function connectPostgres(config: PostgresConfig, context: OpenConte
   const { tls, endpoint, socket } = context
   const name = tls?.serverName ?? (endpoint.kind === 'tcp' ? endpoint.host : 'localhost')
   const password = config.password
+  let asked = false
   const options: ClientConfig & { readonly sslnegotiation: 'postgres' } = {
     // Every field is given: what is left out, pg takes from PG* variables and ~/.pgpass.
     host: name,
@@ -137,6 +138,7 @@ export async function connectPostgres(config: PostgresConfig, context: OpenConte
     database: config.database,
     sslnegotiation: 'postgres',
     password: () => {
+      asked = true
       if (password === undefined) throw marked('AIRLOCK_NO_PASSWORD')
       return password.reveal()
     },
@@ -155,11 +157,18 @@ export async function connectPostgres(config: PostgresConfig, context: OpenConte
       watchTlsRefusal(socket, tls !== undefined, reject)
       client.connect((error: Error | null | undefined) => (error ? reject(error) : resolve()))
     })
+  } catch (error) {
+    throw asked && isProtocolViolation(error) ? marked('AIRLOCK_PASSWORD') : error
   } finally {
     client.removeAllListeners('error')
     client.on('error', ignoreAfterConnect)
   }
   return new PostgresConnection(client)
+}
+
+/** What PgBouncer calls a wrong password, for want of a code of its own. */
+function isProtocolViolation(error: unknown): boolean {
+  return error instanceof Error && 'severity' in error && 'code' in error && error.code === '08P01'
 }
 
 function ignoreAfterConnect(): void {
