@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import { AirlockError, type ErrorCode } from '../errors/index.js'
+import { unlessAborted } from './bounded.js'
 import type { TlsConfig } from './config-fields.js'
 import { type Candidate, dial, type Lookup, resolveCandidates } from './dial.js'
 import type { Endpoint, OpenContext, Session } from './driver.js'
@@ -79,25 +80,26 @@ async function attempt(candidate: Candidate, signal: AbortSignal, request: Conne
   const socket = await dial(candidate.address, signal)
   // Whoever listens to the session hears of it; without a listener an error here would end the process.
   socket.on('error', ignoreLateError)
-  let session: Session | undefined
-  const abort = () => socket.destroy()
-  signal.addEventListener('abort', abort, { once: true })
   try {
-    session = await request.open({
-      socket,
-      endpoint: candidate.endpoint,
-      tls: resolveTls(request.tls, candidate.endpoint),
+    // Not left to the driver: one that does not notice its socket is gone would hold up the next address.
+    const session = await unlessAborted(
       signal,
-      dialAgain: (again) => dial(candidate.address, again),
-    })
+      request.open({
+        socket,
+        endpoint: candidate.endpoint,
+        tls: resolveTls(request.tls, candidate.endpoint),
+        signal,
+        dialAgain: (again) => dial(candidate.address, again),
+      }),
+      () => socket.destroy(),
+      () => signal.reason as Error,
+    )
     if (signal.aborted) throw signal.reason
     return { session, socket }
   } catch (error) {
     socket.destroy()
     // The driver's own error is a consequence of the abort, and says less than its reason.
     throw signal.aborted ? signal.reason : error
-  } finally {
-    signal.removeEventListener('abort', abort)
   }
 }
 
