@@ -4,7 +4,8 @@ export function suggest(wrong: string, known: readonly string[]): string {
   let bestDistance = 3
   for (const name of known) {
     const distance = editDistance(wrong.toLowerCase(), name.toLowerCase())
-    if (distance < bestDistance) {
+    // As many edits as letters would make any short name near to any other.
+    if (distance < bestDistance && distance < Math.min(wrong.length, name.length)) {
       best = name
       bestDistance = distance
     }
