@@ -34,7 +34,7 @@ export function sanitizeError(error: unknown, context: ErrorContext = {}): Airlo
 
 function codeFor(error: unknown, origin: string | undefined): ErrorCode {
   if (origin !== undefined) return codeForOrigin(origin)
-  if (!(error instanceof DOMException) || types.isProxy(error) || Object.hasOwn(error, 'name')) return 'INTERNAL'
+  if (types.isProxy(error) || !(error instanceof DOMException) || Object.hasOwn(error, 'name')) return 'INTERNAL'
   if (error.name === 'AbortError') return 'ABORTED'
   return error.name === 'TimeoutError' ? 'DEADLINE_EXCEEDED' : 'INTERNAL'
 }

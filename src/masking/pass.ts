@@ -42,6 +42,8 @@ export class Pass {
   /** Short values with a word right behind them: they count when that turns out to be masked too. */
   #maybes: Span[] = []
   #growing: GrowingMask[] = []
+  /** From where on the first hit may still mask. */
+  #hold = 0
   /** How far the decision about the first hit has come: 0 before the values, then one more for every rule. */
   #step = 0
   #maskEnd = NO_TOUCH
@@ -70,6 +72,7 @@ export class Pass {
     this.#state = 0
     this.#hits = []
     this.#step = 0
+    this.#hold = 0
   }
 
   /** The masked spans of a whole text, in order; instead of `end`. */
@@ -128,6 +131,7 @@ export class Pass {
       if (end > this.#growMasks()) break
       if (!this.#decideHit(this.#matcher.patterns.get(hits[next + 1]!)!, end)) break
       this.#step = 0
+      this.#hold = 0
       next += 2
     }
     this.#growMasks()
@@ -140,7 +144,8 @@ export class Pass {
     const hits = this.#hits
     let held = Number.POSITIVE_INFINITY
     for (let i = 0; i < hits.length && hits[i]! - LONGEST_PATTERN < held; i += 2) {
-      held = Math.min(held, hits[i]! - this.#matcher.patterns.get(hits[i + 1]!)!.length)
+      const start = hits[i]! - this.#matcher.patterns.get(hits[i + 1]!)!.length
+      held = Math.min(held, i === 0 ? Math.max(start, this.#hold) : start)
     }
     return held
   }
@@ -159,7 +164,11 @@ export class Pass {
     }
     if (scan.isMasked(start, end)) return true
     for (; this.#step <= pattern.rules.length; this.#step++) {
-      if (!this.#run(pattern.rules[this.#step - 1]!, start, end)) return false
+      scan.hold = start
+      if (!this.#run(pattern.rules[this.#step - 1]!, start, end)) {
+        if (this.#step === pattern.rules.length) this.#hold = scan.hold
+        return false
+      }
     }
     return true
   }
@@ -298,7 +307,8 @@ export class Pass {
   /** Drops text that no rule can look back at any more. */
   #forget(): void {
     const scan = this.#scan
-    const keep = Math.min(this.#released, this.#heldFrom()) - LOOK_BACK
+    const keep =
+      Math.min(this.#released, this.#hits.length > 0 ? this.#hits[0]! - LONGEST_PATTERN : this.#released) - LOOK_BACK
     if (keep - scan.offset < LOOK_BACK) return
     scan.text = scan.text.slice(keep - scan.offset)
     scan.offset = keep

@@ -44,6 +44,8 @@ export class Scan {
   offset = 0
   final = true
   open = false
+  /** Set by a rule while it reads: it will mask nothing before this position. Streams may release that much. */
+  hold = 0
   /** The masked spans that were found last: start and end in turns, touching ones joined. */
   readonly #masks: number[] = []
   readonly notes: Notes = {

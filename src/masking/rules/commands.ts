@@ -73,14 +73,14 @@ export const lineRule: Rule = {
 export const optionRule: Rule = {
   id: 'command-option',
   anchors: [...new Set(Object.values(FAMILIES).flatMap((options) => Object.keys(options)))].flatMap((option) => {
-    const dashed = option.length > 1 ? `--${option}` : `-${option}`
-    return [' ', "'", '"', '\t'].map((before) => before + dashed)
+    return option.length > 1 ? `--${option}` : `-${option}`
   }),
   find: (scan, start, end) => {
     const command = scan.notes.command
-    if (command === null) return null
-    const dashes = scan.at(start + 2) === 0x2d ? 2 : 1
-    const kind = FAMILIES[command.family]?.[scan.slice(start + 1 + dashes, end)]
+    const before = scan.behind(start)
+    if (command === null || (!isBlank(before) && !isQuote(before))) return null
+    const dashes = scan.at(start + 1) === 0x2d ? 2 : 1
+    const kind = FAMILIES[command.family]?.[scan.slice(start + dashes, end)]
     if (kind === undefined) return null
     if (kind === 'glued') return glued(scan, end)
     const from = nextArgument(scan, end, dashes)

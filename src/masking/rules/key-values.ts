@@ -92,6 +92,7 @@ function keyAround(scan: Scan, anchorStart: number, anchorEnd: number): Key | nu
   let stop = anchorEnd
   while (stop > start && !isKeyChar(scan.at(stop - 1))) stop--
   const end = scan.skip(stop, stop + KEY_LENGTH, isKeyChar)
+  scan.hold = end
   if (end === stop + KEY_LENGTH) return null
   const least = anchorStart - KEY_LENGTH
   while (start > least && isKeyChar(scan.behind(start)) && !scan.endsEscape(start)) start--
@@ -116,6 +117,7 @@ function pairAt(scan: Scan, key: Key, judge: KeyJudge, hideTopology: boolean): F
   if (scan.at(i) === 0x5d) i++
   const afterKey = i
   i = scan.skip(i, i + 64, (c) => isBlank(c) || (quoted && isLineBreak(c)))
+  scan.hold = i
   const operator = operatorAt(scan, i)
   const around = quoted ? null : quoteBefore(scan, key.start)
   const joint: Joint = {
@@ -131,6 +133,7 @@ function pairAt(scan: Scan, key: Key, judge: KeyJudge, hideTopology: boolean): F
   if (operator === null)
     return withoutOperator(scan, key, i, afterKey, quoted ? { quote: keyQuote, level } : null, joint)
   const from = scan.skip(operator.end, operator.end + 64, (c) => isBlank(c) || (quoted && isLineBreak(c)))
+  scan.hold = from
   if (inQuery && operator.mode === 'word')
     return longEnough(scan, key, from, valueAt(scan, from, { ...joint, mode: 'query' }))
   if (operator.mode === 'xml') return isElement(scan, key, quoted) ? valueAt(scan, from, joint) : null

@@ -80,11 +80,11 @@ export const hashRule: Rule = {
       '$A$005$',
       '$scrypt$',
     ],
-    ...['pbkdf2_sha256$', 'pbkdf2:sha256:', 'scrypt:', '{SSHA}', '{SHA}', '{SMD5}', "'*", '"*', 'md5'],
+    ...['pbkdf2_sha256$', 'pbkdf2:sha256:', 'scrypt:', '{SSHA}', '{SHA}', '{SMD5}', '*', 'md5'],
   ],
   find: (scan, start, end) => {
     if (scan.isFolded(start, 'md5')) return postgresMd5(scan, start, end)
-    if (scan.at(end - 1) === 0x2a) return mysqlHash(scan, end)
+    if (scan.at(start) === 0x2a) return mysqlHash(scan, start)
     const stop = scan.skip(end, end + 512, isHashChar)
     return stop < end + 20 ? null : { start, end: stop }
   },
@@ -114,9 +114,10 @@ function postgresMd5(scan: Scan, start: number, end: number): Found | null {
   return stop === end + 32 && !isWord(scan.at(stop)) ? { start, end: stop } : null
 }
 
-function mysqlHash(scan: Scan, end: number): Found | null {
-  const stop = scan.skip(end, end + 41, isHexDigit)
-  return stop === end + 40 && isQuote(scan.at(stop)) ? { start: end - 1, end: stop } : null
+function mysqlHash(scan: Scan, start: number): Found | null {
+  if (!isQuote(scan.behind(start))) return null
+  const stop = scan.skip(start + 1, start + 42, isHexDigit)
+  return stop === start + 41 && isQuote(scan.at(stop)) ? { start, end: stop } : null
 }
 
 /** A literal at a position: a found span, null for an empty or masked one, undefined when there is none. */

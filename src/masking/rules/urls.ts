@@ -29,6 +29,7 @@ export function urlRule(hideTopology: boolean): Rule {
     find: (scan, start, end) => {
       const scheme = schemeBefore(scan, start)
       if (scheme === null) return null
+      scan.hold = end
       if (hideTopology && scheme !== 'file') return wholeUrl(scan, end)
       return passwordIn(scan, end, DATABASE_SCHEMES.test(scheme))
     },
