@@ -50,6 +50,7 @@ export function createProgram(context: CommandContext): Command {
     .addOption(
       new Option('--verify <kind>', 'what is compared before the commit').choices(['none', 'count']).default('count'),
     )
+    .option('--parallel <number>', 'streams at one time, within max_connections of both ends', count, 1)
     .option('--dry-run', 'the same as `airlock plan`')
     .action(async (file, options) => (await import('./commands/run.js')).runCommand(context, common(), file, options))
 
@@ -156,6 +157,11 @@ function list(value: string): readonly string[] {
     .split(',')
     .map((part) => part.trim())
     .filter((part) => part !== '')
+}
+
+function count(value: string): number {
+  if (/^[1-9]\d{0,2}$/.test(value)) return Number(value)
+  throw new AirlockError('USAGE', { phase: 'config', params: { problem: '--parallel is a number from 1 to 999' } })
 }
 
 function collect(value: string, before: readonly string[]): readonly string[] {

@@ -95,6 +95,11 @@ export class ManagedSession implements AsyncDisposable {
     return this.#exclusive('query', signal, (s) => this.#session.ping(s))
   }
 
+  /** Makes the session as it was when it was opened; what a pool does between two borrowers. */
+  reset(signal?: AbortSignal): Promise<void> {
+    return this.#exclusive('close', signal, () => need(this.#session.reset, 'reset').call(this.#session))
+  }
+
   /** Idempotent; resolves within two seconds whatever the peer does, with the socket destroyed. */
   close(): Promise<void> {
     this.#closing ??= this.#close()

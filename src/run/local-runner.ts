@@ -1,12 +1,14 @@
 import { randomBytes } from 'node:crypto'
 import type { Pipeline, PipelineStream } from '../config/pipeline.js'
 import { isPlainName } from '../config/place.js'
-import { AirlockError, type ExitCode } from '../errors/index.js'
+import { AirlockError } from '../errors/index.js'
+import { exitCodeOf, statusOf } from './outcome.js'
 import type { RunReport, StreamReport } from './report.js'
-import { type Progress, runStream, secondsSince, type VerifyKind } from './run-stream.js'
+import { type Progress, secondsSince, type VerifyKind } from './run-stream.js'
 import { saveReport } from './saved-reports.js'
-import { SessionPair } from './session-pair.js'
+import { SessionPools } from './session-pools.js'
 import { planStream, type StreamPlan } from './stream-plan.js'
+import { moveStream, reportFailure, reportSkipped, type StreamContext } from './stream-task.js'
 import type { Workspace } from './workspace.js'
 
 export interface RunOptions {
@@ -14,12 +16,14 @@ export interface RunOptions {
   /** Only these streams, by name. */
   readonly streams?: readonly string[]
   readonly verify?: VerifyKind
+  /** How many streams run at one time (1), within `max_connections` of both ends. */
+  readonly parallel?: number
   readonly onPlan?: (plan: StreamPlan) => void
   readonly onProgress?: (progress: Progress) => void
   readonly onStream?: (report: StreamReport) => void
 }
 
-/** Runs a pipeline in this process: its streams one after the other, each in one transaction of the target. A stream that
+/** Runs a pipeline in this process: each stream in one transaction of the target. A stream that
  * fails does not stop the others, an abort does. Resolves with the report whatever happened to the streams; throws only
  * for what concerns the run as a whole (configuration, audit). */
 export async function runPipeline(
@@ -47,11 +51,16 @@ export async function planPipeline(
   options: Pick<RunOptions, 'signal' | 'streams'> = {},
 ): Promise<readonly StreamPlan[]> {
   const signal = options.signal ?? new AbortController().signal
-  await using sessions = sessionsOf(workspace, pipeline, signal)
-  const plans: StreamPlan[] = []
-  for (const stream of chosenStreams(pipeline, options.streams))
-    plans.push(await plan(workspace, stream, sessions, signal))
-  return plans
+  const { config } = workspace
+  const rules = { maskKey: await config.maskKey(), denyUnmasked: config.denyUnmasked }
+  await using pools = await SessionPools.create(workspace, pipeline, 1)
+  return await pools.use(signal, async ({ source, target }) => {
+    const plans: StreamPlan[] = []
+    for (const stream of chosenStreams(pipeline, options.streams)) {
+      plans.push(await planStream(stream, source, target, rules, signal))
+    }
+    return plans
+  })
 }
 
 async function runStreams(
@@ -68,14 +77,20 @@ async function runStreams(
   const signal = options.signal ?? new AbortController().signal
   telemetry.add({ runs_started: 1 })
   telemetry.emit('run.started', { run: runId, streams: streams.length })
+  const context = { workspace, runId, signal, options }
   const reports: StreamReport[] = []
   {
-    await using sessions = sessionsOf(workspace, pipeline, signal)
-    for (const stream of streams) {
-      const report = await runOne(workspace, stream, sessions, runId, signal, options)
-      reports.push(report)
-      options.onStream?.(report)
+    await using pools = await SessionPools.create(workspace, pipeline, options.parallel ?? 1)
+    const waiting = [...streams.entries()]
+    const work = async () => {
+      for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+        const [index, stream] = next
+        const report = await runOne(stream, pools, context)
+        reports[index] = report
+        options.onStream?.(report)
+      }
     }
+    await Promise.all(Array.from({ length: pools.parallel }, work))
   }
   const after = telemetry.snapshot()
   const status = statusOf(reports, signal)
@@ -100,75 +115,17 @@ async function runStreams(
   }
 }
 
-async function runOne(
-  workspace: Workspace,
-  stream: PipelineStream,
-  sessions: SessionPair,
-  runId: string,
-  signal: AbortSignal,
-  options: RunOptions,
-): Promise<StreamReport> {
-  const { telemetry } = workspace
-  if (signal.aborted) return failedReport(stream, 'skipped', undefined, 0)
+async function runOne(stream: PipelineStream, pools: SessionPools, context: StreamContext): Promise<StreamReport> {
+  if (context.signal.aborted) return reportSkipped(stream)
+  const { telemetry } = context.workspace
   const started = performance.now()
   telemetry.add({ streams_started: 1 })
-  telemetry.emit('stream.started', { run: runId, stream: stream.name })
+  telemetry.emit('stream.started', { run: context.runId, stream: stream.name })
   try {
-    const planned = await plan(workspace, stream, sessions, signal)
-    options.onPlan?.(planned)
-    const intent = { run: runId, stream: stream.name, mode: planned.write.mode, masked: planned.maskedColumns }
-    const [source, target] = await sessions.both()
-    const report = await workspace.audited(
-      'stream.write',
-      intent,
-      () =>
-        runStream(planned, {
-          source,
-          target,
-          signal,
-          verify: options.verify ?? 'count',
-          onProgress: options.onProgress,
-        }),
-      (done) => ({ rows: done.rows_written, bytes: done.bytes, route: done.route, policies: done.policies }),
-    )
-    telemetry.add({
-      streams_completed: 1,
-      rows_read: report.rows_read,
-      rows_masked: report.rows_masked,
-      rows_sent: report.rows_sent,
-      rows_written: report.rows_written,
-      bytes_written: report.bytes,
-      ...(report.verification.kind === 'none' ? {} : { verifications_passed: 1 }),
-    })
-    telemetry.addPolicies(report.policies)
-    telemetry.emit('stream.completed', { run: runId, stream: stream.name, rows: report.rows_written })
-    return report
+    return await pools.use(context.signal, (ends) => moveStream(stream, ends, context))
   } catch (error) {
-    const known = error instanceof AirlockError ? error : workspace.masker.error(error)
-    telemetry.add({
-      streams_failed: 1,
-      errors: 1,
-      ...(known.exitCode === 7 ? { verifications_failed: 1 } : {}),
-    })
-    telemetry.emit('stream.failed', { run: runId, stream: stream.name, code: known.code, ref: known.ref })
-    await sessions.drop()
-    return failedReport(stream, 'failed', known, secondsSince(started))
+    return reportFailure(stream, error, started, context)
   }
-}
-
-async function plan(
-  workspace: Workspace,
-  stream: PipelineStream,
-  sessions: SessionPair,
-  signal: AbortSignal,
-): Promise<StreamPlan> {
-  const rules = { maskKey: await workspace.config.maskKey(), denyUnmasked: workspace.config.denyUnmasked }
-  const [source, target] = await sessions.both()
-  return await planStream(stream, source, target, rules, signal)
-}
-
-function sessionsOf(workspace: Workspace, pipeline: Pipeline, signal: AbortSignal): SessionPair {
-  return new SessionPair((side) => workspace.connect(pipeline[side], signal))
 }
 
 function chosenStreams(pipeline: Pipeline, names: readonly string[] | undefined): readonly PipelineStream[] {
@@ -181,48 +138,6 @@ function chosenStreams(pipeline: Pipeline, names: readonly string[] | undefined)
     throw new AirlockError('USAGE', { phase: 'config', params: { problem: `the pipeline has no stream ${name}` } })
   }
   return enabled.filter((stream) => names.includes(stream.name))
-}
-
-function failedReport(
-  stream: PipelineStream,
-  status: 'failed' | 'skipped',
-  error: AirlockError | undefined,
-  seconds: number,
-): StreamReport {
-  return {
-    stream: stream.name,
-    status,
-    mode: stream.mode,
-    route: null,
-    rows_read: 0,
-    rows_masked: 0,
-    rows_sent: 0,
-    rows_confirmed: 0,
-    rows_written: 0,
-    bytes: 0,
-    seconds,
-    masked_columns: Object.keys(stream.mask),
-    policies: {},
-    verification: { kind: 'none', ok: false },
-    error: error?.toJSON() ?? null,
-  }
-}
-
-function statusOf(reports: readonly StreamReport[], signal: AbortSignal): RunReport['status'] {
-  if (reports.every((report) => report.status === 'ok')) return 'ok'
-  if (signal.aborted) return 'cancelled'
-  return reports.some((report) => report.status === 'ok') ? 'partial' : 'failed'
-}
-
-/** 0 when every stream is complete, the signal's or the error's own code otherwise, 6 when only some failed. */
-function exitCodeOf(reports: readonly StreamReport[], signal: AbortSignal): ExitCode {
-  const status = statusOf(reports, signal)
-  if (status === 'ok') return 0
-  if (status === 'cancelled' && signal.reason instanceof AirlockError) return signal.reason.exitCode
-  if (status === 'cancelled') return 130
-  if (status === 'partial') return 6
-  const first = reports.find((report) => report.error !== null)
-  return first?.error?.exit_code ?? 1
 }
 
 function summary(report: RunReport): unknown {

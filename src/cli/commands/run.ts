@@ -13,6 +13,7 @@ import { planCommand } from './plan.js'
 export interface RunCommandOptions {
   readonly streams?: readonly string[]
   readonly verify: VerifyKind
+  readonly parallel?: number
   readonly dryRun?: boolean
 }
 
@@ -36,7 +37,7 @@ export async function runAndReport(
   common: GlobalOptions,
   workspace: Workspace,
   pipeline: Pipeline,
-  options: Pick<RunCommandOptions, 'streams' | 'verify'>,
+  options: Pick<RunCommandOptions, 'streams' | 'verify' | 'parallel'>,
 ): Promise<void> {
   const { output, signal } = context
   const progress = new ProgressLine(output, common.progress)
@@ -44,6 +45,7 @@ export async function runAndReport(
     signal,
     verify: options.verify,
     ...(options.streams === undefined ? {} : { streams: options.streams }),
+    ...(options.parallel === undefined ? {} : { parallel: options.parallel }),
     onProgress: (now) => progress.update(now),
     onStream: (done) => progress.finish(done),
   })

@@ -80,6 +80,19 @@ export class MysqlConnection {
     })
   }
 
+  /** COM_RESET_CONNECTION: the session becomes as it was after authentication. */
+  reset(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (this.#lost !== undefined) return reject(this.#lost)
+      this.#onLost = reject
+      this.#connection.reset((error) => {
+        this.#onLost = undefined
+        if (error) reject(error)
+        else resolve()
+      })
+    })
+  }
+
   /** Streams a result to `handler`; exactly one of its `end` and `fail` is called. */
   stream(sql: string, handler: RowHandler): void {
     if (this.#lost !== undefined) {

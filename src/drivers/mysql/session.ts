@@ -34,10 +34,9 @@ export class MysqlSession implements Session, StatementOwner {
     context: OpenContext,
     native: { readonly rowHook: boolean },
   ): Promise<MysqlSession> {
-    const connection = await connectMysql(config, context, native)
-    for (const statement of sessionSettings(config.statement_timeout_ms, connection.mariadb))
-      await connection.query(statement)
-    return new MysqlSession(connection, config, context, native)
+    const session = new MysqlSession(await connectMysql(config, context, native), config, context, native)
+    await session.#pinSettings()
+    return session
   }
 
   describe(request: ExtractRequest, signal: AbortSignal): Promise<SourceDescription> {
@@ -62,6 +61,12 @@ export class MysqlSession implements Session, StatementOwner {
     }
   }
 
+  async reset(): Promise<void> {
+    // Rolls back, drops temporary tables and unsets variables, all in one.
+    await this.#connection.reset()
+    await this.#pinSettings()
+  }
+
   async cancelStatement(finished: Promise<void>): Promise<void> {
     if (!this.#connection.usable) return
     const killed = this.#kill()
@@ -73,6 +78,11 @@ export class MysqlSession implements Session, StatementOwner {
 
   async close(): Promise<void> {
     await this.#connection.end()
+  }
+
+  async #pinSettings(): Promise<void> {
+    const settings = sessionSettings(this.#config.statement_timeout_ms, this.#connection.mariadb)
+    for (const statement of settings) await this.#connection.query(statement)
   }
 
   /** KILL QUERY over a connection of its own: this one is busy with the rows of the statement. */

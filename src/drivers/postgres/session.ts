@@ -29,11 +29,19 @@ export class PostgresSession implements Session, StatementOwner {
   #connection: PostgresConnection
   #transactions: Transactions
   #context: OpenContext
+  /** Undefined where a pooler forgets everything between two transactions by itself. */
+  #settings: ReturnType<typeof pinSettings> | undefined
 
-  private constructor(connection: PostgresConnection, transactions: Transactions, context: OpenContext) {
+  private constructor(
+    connection: PostgresConnection,
+    transactions: Transactions,
+    context: OpenContext,
+    settings: ReturnType<typeof pinSettings> | undefined,
+  ) {
     this.#connection = connection
     this.#transactions = transactions
     this.#context = context
+    this.#settings = settings
   }
 
   /** Authenticates over the attempt's socket and pins the session's settings. With `pooling: 'transaction'` the server
@@ -51,7 +59,7 @@ export class PostgresSession implements Session, StatementOwner {
     })
     if (pooling === 'session') await connection.query(settings.text, settings.values)
     const transactions = new Transactions(connection, pooling === 'session' ? undefined : settings)
-    const session = new PostgresSession(connection, transactions, context)
+    const session = new PostgresSession(connection, transactions, context, pooling === 'session' ? settings : undefined)
     // A pooler lets us in before it has a server for us; whether it gets one shows with the first statement.
     if (pooling === 'transaction') await session.ping()
     return session
@@ -82,6 +90,13 @@ export class PostgresSession implements Session, StatementOwner {
 
   async ping(): Promise<void> {
     await this.#transactions.reading(() => this.#connection.query('SELECT 1'))
+  }
+
+  async reset(): Promise<void> {
+    if (this.#settings === undefined) return
+    // Refused inside a transaction: a session that is still in one is not fit for anybody else.
+    await this.#connection.query('DISCARD ALL')
+    await this.#connection.query(this.#settings.text, this.#settings.values)
   }
 
   async cancelStatement(finished: Promise<void>): Promise<void> {

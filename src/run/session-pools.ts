@@ -1,0 +1,73 @@
+import type { Pipeline } from '../config/pipeline.js'
+import type { ManagedSession } from '../core/managed-session.js'
+import { type Lease, SessionPool } from '../core/session-pool.js'
+import type { Workspace } from './workspace.js'
+
+/** Streams hold no more sessions than there are, so waiting means that one is being closed. */
+const ACQUIRE_MS = 30_000
+
+/** The two ends of a stream, on loan from the pools of a run. */
+export interface Ends {
+  readonly source: ManagedSession
+  readonly target: ManagedSession
+}
+
+/** The sessions of one run: a pool for each end, so that streams share what they open. */
+export class SessionPools implements AsyncDisposable {
+  /** How many streams may run at one time within both connections' `max_connections`. */
+  readonly parallel: number
+  #source: SessionPool
+  #target: SessionPool
+
+  private constructor(parallel: number, source: SessionPool, target: SessionPool) {
+    this.parallel = parallel
+    this.#source = source
+    this.#target = target
+  }
+
+  /** Opens nothing yet. */
+  static async create(workspace: Workspace, pipeline: Pipeline, wanted: number): Promise<SessionPools> {
+    const [source, target] = [await limitOf(workspace, pipeline.source), await limitOf(workspace, pipeline.target)]
+    // A connection that is both ends gives each stream two sessions.
+    const limit = pipeline.source === pipeline.target ? Math.floor(source / 2) : Math.min(source, target)
+    const parallel = Math.max(1, Math.min(wanted, limit))
+    const pool = (name: string) =>
+      new SessionPool({
+        max: parallel,
+        acquireTimeoutMs: ACQUIRE_MS,
+        open: (signal) => workspace.connect(name, signal),
+      })
+    return new SessionPools(parallel, pool(pipeline.source), pool(pipeline.target))
+  }
+
+  /** Lends both ends to `work`. After a failure they are closed: what state they are in is not worth guessing. */
+  async use<T>(signal: AbortSignal, work: (ends: Ends) => Promise<T>): Promise<T> {
+    const [source, target] = await this.#acquire(signal)
+    let reusable = false
+    try {
+      const result = await work({ source: source.session, target: target.session })
+      reusable = true
+      return result
+    } finally {
+      await Promise.all([source.release(reusable), target.release(reusable)])
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([this.#source.close(), this.#target.close()])
+  }
+
+  /** Both are opened at the same time; where one cannot be, the other is given back. */
+  async #acquire(signal: AbortSignal): Promise<readonly [source: Lease, target: Lease]> {
+    const [source, target] = await Promise.allSettled([this.#source.acquire(signal), this.#target.acquire(signal)])
+    if (source.status === 'fulfilled' && target.status === 'fulfilled') return [source.value, target.value]
+    for (const acquired of [source, target]) if (acquired.status === 'fulfilled') await acquired.value.release(true)
+    throw source.status === 'rejected' ? source.reason : (target as PromiseRejectedResult).reason
+  }
+}
+
+async function limitOf(workspace: Workspace, name: string): Promise<number> {
+  const { settings } = await workspace.config.connection(name)
+  const limit = settings['max_connections']
+  return typeof limit === 'number' ? limit : 1
+}
