@@ -29,7 +29,8 @@ describeWith(['mysql', 'postgres'], 'the commands on real servers', (engines) =>
     const human = await p.run(['run', 'nightly.yaml'])
     succeeded(human)
     expect(human.stdout).toMatch(/^ {2}orders +ok +50 .* email +count ok$/m)
-    expect(human.stdout).toMatch(/^ok: 50 rows in .* connections opened 2, closed 2, run \S+$/m)
+    expect(human.stdout).toMatch(/^ok: 50 rows in /m)
+    expect(human.stdout).toMatch(/connections opened 2, closed 2\b/)
     const { orders } = await p.tables()
     expect(orders).toHaveLength(50)
     for (const row of orders!) {
