@@ -68,7 +68,10 @@ describePooled('Postgres through a PgBouncer in transaction mode', (engine, star
     )
     expect(staged).toMatchObject({ route: 'staged', rowsSent: 199_990, rowsCounted: 199_990 })
     const plan = { table: 'copy', mode: 'replace' } as const
-    expect(await target.write(plan, numbers('id', 0))).toMatchObject({ route: 'staged', rowsCounted: 0 })
+    expect(await target.write(plan, batches([column('id', 'int32')]))).toMatchObject({
+      route: 'staged',
+      rowsCounted: 0,
+    })
     expect(await target.write(plan, source.extract({ table: 'big' }))).toMatchObject({ route: 'direct' })
     const difference = 'SELECT count(*) FROM (TABLE big EXCEPT ALL TABLE copy) d'
     expect(await project.database.rows(difference, 'admin')).toEqual([['0']])
@@ -139,18 +142,50 @@ describePooled('Postgres through a PgBouncer in transaction mode', (engine, star
     expect(await project.database.rows('TABLE t', 'admin')).toEqual([['-1'], ['7']])
   })
 
-  it('tries a wrong password once, and says what the pooler refused', async () => {
-    const refusals = async () =>
-      (await readFile(pooler.logFile!, 'utf8')).split('\n').filter((line) => /auth.* fail/i.test(line))
-    const before = (await refusals()).length
-    await failure(open('not the password'), 'AUTH_FAILED')
-    console.log(await refusals())
-    expect((await refusals()).length - before).toBe(1)
-    const unknown = { ...project, database: { ...project.database, name: 'no_such_database' } }
+  it('stops at a wrong password, whatever other endpoints there are', async () => {
     const { host, port } = pooler
-    const error = await failure(supabase.open(projectSettings(unknown, [{ kind: 'transaction_pooler', host, port }])))
-    console.log(error.code, error.origin)
+    const endpoints = [
+      { kind: 'transaction_pooler', host, port },
+      { kind: 'session_pooler', host, port },
+      { kind: 'direct', host: engine.host, port: engine.port },
+    ] as const
+    const log = async () => await readFile(pooler.logFile ?? '', 'utf8')
+    const before = (await log()).length
+    await failure(supabase.open(projectSettings(project, [...endpoints], 'not the password')), 'AUTH_FAILED')
+    expect((await log()).slice(before).match(/pooler error: SASL authentication failed/g)).toHaveLength(1)
     expect(await settle(() => countSockets(pooler.port), 0, 3_000)).toBe(0)
+  })
+
+  it('says POOLER_REFUSED where there is no such database, and no free session', async () => {
+    const { host, port } = pooler
+    const elsewhere = { ...projectSettings(project, [{ kind: 'transaction_pooler', host, port }]), database: 'nowhere' }
+    expect((await failure(supabase.open(elsewhere), 'POOLER_REFUSED')).exitCode).toBe(3)
+    const held = gated(numbers('id', 3000), 1)
+    const other = gated(numbers('id', 3000), 1)
+    await using one = await open()
+    await using two = await open()
+    const writes = [
+      one.write({ table: 't', mode: 'append' }, held.batches),
+      two.write({ table: 'u', mode: 'append' }, other.batches),
+    ]
+    await Promise.all([held.reached, other.reached])
+    // Both sessions of the pool are in a transaction now; the third waits for query_wait_timeout.
+    expect((await failure(open(), 'POOLER_REFUSED')).retryable).toBe(true)
+    held.open()
+    other.open()
+    expect((await Promise.all(writes)).map(({ rowsCounted }) => rowsCounted)).toEqual([3000, 3000])
+  })
+
+  it('fails within a second when the pooler dies under a statement, and the server ends it', async () => {
+    const session = await open()
+    const rows = failure(objects(session.extract({ query: 'SELECT 1 FROM pg_sleep(60)' })), 'CONNECTION_LOST')
+    expect(await settle(async () => ((await states()) === 'active' ? 1 : 0), 1, 3_000)).toBe(1)
+    await pooler.kill()
+    expect((await timed(() => rows)).ms).toBeLessThan(1_500)
+    await session.close()
+    // By client_connection_check_interval, which is pinned in each transaction.
+    expect(await settle(() => engine.sessions({ user: project.tenant }), 0, 4_000)).toBe(0)
+    expect(await settle(() => countSockets(pooler.port), 0, 2_000)).toBe(0)
   })
 })
 

@@ -1,8 +1,8 @@
 import type { Classification } from '../../core/driver.js'
 import { classifyPostgresError } from '../postgres/index.js'
 
-/** A login that a pooler refused. */
-export class PoolerRefusal extends Error {
+/** A login that the pooler itself refused, with its error. */
+class PoolerRefusal extends Error {
   readonly native: unknown
 
   constructor(native: unknown) {
@@ -11,14 +11,18 @@ export class PoolerRefusal extends Error {
   }
 }
 
-/** What poolers answer in place of the server: an internal error (Supavisor: no such tenant, no free session) or a
+/** What poolers answer in place of a server: an internal error (Supavisor: no such tenant, no free session) or a
  * protocol violation (PgBouncer: no such database, no more connections). */
 const POOLER_STATES: ReadonlySet<string> = new Set(['XX000', '08P01'])
 
+/** Marks an error that ended a login at a pooler if it is the pooler's own; gives any other back. */
+export function poolerError(error: unknown): unknown {
+  const state = classifyPostgresError(error)?.origin
+  return state !== undefined && POOLER_STATES.has(state) ? new PoolerRefusal(error) : error
+}
+
 /** What an error of a project's database or of its pooler is in Airlock's terms. */
 export function classifySupabaseError(error: unknown): Classification | undefined {
-  const native = error instanceof PoolerRefusal ? error.native : error
-  const known = classifyPostgresError(native)
-  if (!(error instanceof PoolerRefusal) || known?.origin === undefined || !POOLER_STATES.has(known.origin)) return known
-  return { code: 'POOLER_REFUSED', origin: known.origin }
+  if (!(error instanceof PoolerRefusal)) return classifyPostgresError(error)
+  return { ...classifyPostgresError(error.native), code: 'POOLER_REFUSED' }
 }

@@ -6,7 +6,7 @@ import { AirlockError } from '../../errors/index.js'
 import { PostgresSession, postgresSpec } from '../postgres/index.js'
 import { type SupabaseConfig, supabaseConfig } from './config.js'
 import { endpointOf, supabaseEndpoints, tcpEndpoints } from './endpoints.js'
-import { classifySupabaseError, PoolerRefusal } from './errors.js'
+import { classifySupabaseError, poolerError } from './errors.js'
 
 /** The declarative part of the Supabase driver: Postgres, behind the endpoints of a project. */
 export const supabaseSpec: DriverSpec<typeof supabaseConfig> = {
@@ -60,6 +60,6 @@ async function open(config: SupabaseConfig, context: OpenContext): Promise<Sessi
   try {
     return await PostgresSession.open(settings, context, { pooling: 'transaction' })
   } catch (error) {
-    throw error instanceof AirlockError ? error : new PoolerRefusal(error)
+    throw poolerError(error)
   }
 }
