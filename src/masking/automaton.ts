@@ -11,6 +11,8 @@ export interface Automaton {
   readonly classCount: number
   /** By row: the length of the longest pattern prefix that it stands for. */
   readonly depth: Uint8Array
+  /** By row: how much of the text read so far may still become a pattern, the last unit included. */
+  readonly live: Uint8Array
   /** By row: the rows of the patterns that end there, longest first. */
   readonly endings: readonly (readonly number[] | undefined)[]
   /** Row of each pattern, in the order given; the ones that were cut share rows. */
@@ -44,12 +46,13 @@ export function buildAutomaton(
   const { table, depth, used } = trie
   const endings: (number[] | undefined)[] = new Array(used)
   for (const row of [...wholeRows, ...cutRows]) endings[row] ??= [row]
-  link(table, classCount, used, endings)
+  const live = link(trie, classCount, endings)
   return {
     table: used * 2 < capacity ? table.slice(0, used * classCount) : table.subarray(0, used * classCount),
     classes,
     classCount,
     depth: depth.slice(0, used),
+    live,
     endings,
     wholeRows,
     cutRows,
@@ -118,8 +121,9 @@ class Trie {
   }
 }
 
-/** Breadth first: completes every row with the transitions of its failure row; then premultiplies. */
-function link(table: Int32Array, classCount: number, used: number, endings: (number[] | undefined)[]): void {
+/** Breadth first: completes every row with the transitions of its failure row; then premultiplies. Returns `live`. */
+function link({ table, depth, used }: Trie, classCount: number, endings: (number[] | undefined)[]): Uint8Array {
+  const live = new Uint8Array(used)
   const fail = new Int32Array(used)
   const queue = new Int32Array(used)
   let tail = 0
@@ -133,10 +137,12 @@ function link(table: Int32Array, classCount: number, used: number, endings: (num
     const back = fail[row]! * classCount
     const inherited = endings[fail[row]!]
     if (inherited) endings[row] = [...(endings[row] ?? []), ...inherited]
+    live[row] = live[fail[row]!]!
     for (let k = 0; k < classCount; k++) {
       const child = table[at + k]!
       if (child === 0) table[at + k] = table[back + k]!
       else {
+        live[row] = depth[row]!
         fail[child] = table[back + k]!
         queue[tail++] = child
       }
@@ -146,6 +152,7 @@ function link(table: Int32Array, classCount: number, used: number, endings: (num
     const row = table[i]!
     table[i] = endings[row] ? ~(row * classCount) : row * classCount
   }
+  return live
 }
 
 function classify(...lists: readonly (readonly string[])[]): { classes: Uint8Array; classCount: number } {

@@ -250,8 +250,8 @@ export class Pass {
 
   /** Start of what may still become a hit: the prefix that the automaton is in, or a word that `@tcp(` may end. */
   #liveStart(decided: number, end: number): number {
-    const { classCount, depth } = this.#matcher.automaton
-    let live = Math.min(decided, end - depth[this.#state / classCount]!)
+    const { classCount, live: lengths } = this.#matcher.automaton
+    let live = Math.min(decided, end - lengths[this.#state / classCount]!)
     const colon = dsnColon(this.#scan, end)
     if (colon !== -1) live = Math.min(live, colon + 1)
     for (const maybe of this.#maybes) if (maybe.end >= live) live = Math.min(live, maybe.start)

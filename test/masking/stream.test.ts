@@ -29,10 +29,10 @@ describe('chunks', () => {
 
   it('release a mask at once and swallow what it covers, however long', () => {
     const chunks = masker.chunks()
-    expect(chunks.write('x "password":"')).toBe('x "password":"')
-    expect(chunks.write('a'.repeat(400))).toBe('***')
+    expect(chunks.write('x "password":"')).toBe('x "password":')
+    expect(chunks.write('a'.repeat(400))).toBe('"***')
     for (let i = 0; i < 100; i++) expect(chunks.write('b'.repeat(1000))).toBe('')
-    expect(chunks.write('end","n":1} y')).toBe('","n":1} y')
+    expect(chunks.write('end","n":1} !')).toBe('","n":1} !')
   })
 
   it('put characters together that were cut in two', () => {
