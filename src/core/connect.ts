@@ -8,6 +8,9 @@ import type { ErrorBoundary } from './errors-at-boundary.js'
 import type { SessionPorts } from './ports.js'
 import { resolveTls } from './tls.js'
 
+/** How far connecting has come, as far as the shared code can see; TLS and authentication are the driver's. */
+export type ConnectStep = 'dns' | 'tcp'
+
 /** What the attempt loop needs to know. */
 export interface ConnectRequest {
   readonly endpoints: readonly Endpoint[]
@@ -18,6 +21,8 @@ export interface ConnectRequest {
   readonly boundary: ErrorBoundary
   readonly ports: SessionPorts
   readonly lookup?: Lookup
+  /** Told when names have become addresses, and when one of them has accepted. */
+  readonly onStep?: (step: ConnectStep) => void
   open(context: OpenContext): Promise<Session>
 }
 
@@ -55,6 +60,7 @@ export async function connect(request: ConnectRequest): Promise<Connected> {
   let failure: AirlockError | undefined
   try {
     const candidates = await resolveCandidates(request.endpoints, AbortSignal.any(signals), request.lookup)
+    request.onStep?.('dns')
     for (const [index, candidate] of candidates.entries()) {
       const left = deadline - performance.now()
       if (left <= 0) break
@@ -78,6 +84,7 @@ export async function connect(request: ConnectRequest): Promise<Connected> {
 
 async function attempt(candidate: Candidate, signal: AbortSignal, request: ConnectRequest): Promise<Connected> {
   const socket = await dial(candidate.address, signal)
+  request.onStep?.('tcp')
   // Whoever listens to the session hears of it; without a listener an error here would end the process.
   socket.on('error', ignoreLateError)
   try {

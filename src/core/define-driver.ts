@@ -1,9 +1,9 @@
 import type { z } from 'zod'
 import { AirlockError } from '../errors/index.js'
 import type { TlsConfig } from './config-fields.js'
-import { connect } from './connect.js'
+import { type ConnectStep, connect } from './connect.js'
 import type { Lookup } from './dial.js'
-import type { DriverSpec } from './driver.js'
+import type { DriverSpec, Endpoint } from './driver.js'
 import { ErrorBoundary } from './errors-at-boundary.js'
 import { ManagedSession } from './managed-session.js'
 import type { MaskKey } from './mask-batches.js'
@@ -20,6 +20,10 @@ export interface OpenOptions extends SessionPorts {
   readonly maskKey?: MaskKey
   /** Replaces the system's name resolution. */
   readonly lookup?: Lookup
+  /** Only this one of the connection's endpoints. */
+  readonly endpoint?: Endpoint
+  /** Told how far connecting has come. */
+  readonly onStep?: (step: ConnectStep) => void
 }
 
 /** A driver as users see it. */
@@ -28,6 +32,8 @@ export interface Driver<Schema extends z.ZodObject = z.ZodObject> {
   /** Connects and returns a session that its caller closes. Throws CONFIG_INVALID for settings that do not fit the
    * driver's schema, and the connect codes (exit 3). */
   open(config: z.input<Schema>, options?: OpenOptions): Promise<ManagedSession>
+  /** Where `open` would connect to, in order. Topology: not for every eye. Throws CONFIG_INVALID and DSN_REFUSED. */
+  endpoints(config: z.input<Schema>): readonly Endpoint[]
 }
 
 /** The fields that the shared attempt loop reads; every server driver has them through `serverFields` and `commonFields`. */
@@ -41,18 +47,20 @@ interface SharedConfig {
 export function defineDriver<Schema extends z.ZodObject>(spec: DriverSpec<Schema>): Driver<Schema> {
   return {
     spec,
+    endpoints: (input) => spec.endpoints(parseConfig(spec, input)),
     async open(input, options = {}) {
       const config = parseConfig(spec, input)
       const shared = config as unknown as SharedConfig
       const boundary = new ErrorBoundary((error) => spec.classify(error), options.debug, options.name)
       const { session, socket } = await connect({
-        endpoints: spec.endpoints(config),
+        endpoints: options.endpoint === undefined ? spec.endpoints(config) : [options.endpoint],
         tls: shared.tls,
         timeoutMs: shared.connect_timeout_ms,
         signal: options.signal,
         boundary,
         ports: options,
         ...(options.lookup === undefined ? {} : { lookup: options.lookup }),
+        ...(options.onStep === undefined ? {} : { onStep: options.onStep }),
         open: (context) => spec.open(config, context),
       })
       return new ManagedSession({

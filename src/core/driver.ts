@@ -91,6 +91,13 @@ export interface WriteReceipt {
   readonly policyCounts: Readonly<Record<string, number>>
 }
 
+/** What a user may do. */
+export interface Privileges {
+  readonly superuser: boolean
+  /** May change data or create tables somewhere in this database. */
+  readonly canWrite: boolean
+}
+
 /** One open connection to a source or a target. One operation at a time. */
 export interface Session {
   describe?(request: ExtractRequest, signal: AbortSignal): Promise<SourceDescription>
@@ -100,6 +107,8 @@ export interface Session {
   /** Commits only after the server confirmed everything; otherwise nothing remains. */
   write?(plan: WritePlan, batches: AsyncIterable<Batch>, signal: AbortSignal): Promise<WriteReceipt>
   ping(signal: AbortSignal): Promise<void>
+  /** What the session's user may do, as far as the catalogue tells. */
+  privileges?(signal: AbortSignal): Promise<Privileges>
   /** Forgets transactions, variables, roles and temporary tables, for the next borrower of a pool. Rejects where the
    * session is not fit for one. */
   reset?(): Promise<void>

@@ -6,6 +6,7 @@ import type {
   Capabilities,
   Extraction,
   ExtractRequest,
+  Privileges,
   Session,
   SourceDescription,
   WriteOutline,
@@ -93,6 +94,11 @@ export class ManagedSession implements AsyncDisposable {
   /** One round trip that proves that the session works. */
   ping(signal?: AbortSignal): Promise<void> {
     return this.#exclusive('query', signal, (s) => this.#session.ping(s))
+  }
+
+  /** What the user of this session may do; undefined where the driver cannot tell. */
+  privileges(signal?: AbortSignal): Promise<Privileges | undefined> {
+    return this.#exclusive('query', signal, async (s) => await this.#session.privileges?.(s))
   }
 
   /** Makes the session as it was when it was opened; what a pool does between two borrowers. */

@@ -2,6 +2,8 @@ import { join } from 'node:path'
 import type { Config } from '../config/config.js'
 import { readEnvironment, type Variables } from '../config/environment.js'
 import { loadConfig } from '../config/load-config.js'
+import type { Driver, OpenOptions } from '../core/define-driver.js'
+import type { Endpoint } from '../core/driver.js'
 import type { ManagedSession } from '../core/managed-session.js'
 import { builtinDrivers, findDriver } from '../drivers/builtin.js'
 import { AirlockError } from '../errors/index.js'
@@ -64,19 +66,33 @@ export class Workspace implements AsyncDisposable {
   }
 
   /** Opens a connection of the configuration; the caller closes the session. */
-  async connect(name: string, signal?: AbortSignal): Promise<ManagedSession> {
-    const { driver, settings } = await this.config.connection(name)
-    const found = findDriver(driver)
-    if (found === undefined) throw new AirlockError('DRIVER_UNKNOWN', { params: { at: name } })
-    const maskKey = await this.config.maskKey()
+  async connect(
+    name: string,
+    signal?: AbortSignal,
+    options: Pick<OpenOptions, 'endpoint' | 'onStep'> = {},
+  ): Promise<ManagedSession> {
+    const { driver: found, settings } = await this.#driverOf(name)
     return await found.open(settings, {
+      ...options,
       name,
       masker: this.masker,
       telemetry: this.telemetry,
       debug: this.debug,
-      ...(maskKey === undefined ? {} : { maskKey }),
       ...(signal === undefined ? {} : { signal }),
     })
+  }
+
+  /** Where a connection leads, in the order of trying. */
+  async endpoints(name: string): Promise<readonly Endpoint[]> {
+    const { driver, settings } = await this.#driverOf(name)
+    return driver.endpoints(settings)
+  }
+
+  async #driverOf(name: string): Promise<{ readonly driver: Driver; readonly settings: Record<string, unknown> }> {
+    const { driver, settings } = await this.config.connection(name)
+    const found = findDriver(driver)
+    if (found === undefined) throw new AirlockError('DRIVER_UNKNOWN', { params: { at: name } })
+    return { driver: found, settings }
   }
 
   /** Idempotent and bounded: flushes and closes the sinks. */

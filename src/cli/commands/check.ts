@@ -1,16 +1,10 @@
-import type { AirlockErrorData } from '../../errors/index.js'
+import { CHECK_STEPS, checkConnection, type EndpointCheck } from '../../run/check-connection.js'
 import { Workspace } from '../../run/workspace.js'
-import { asAirlockError, errorLine } from '../output.js'
+import { errorLine } from '../output.js'
 import type { CommandContext, GlobalOptions } from '../program.js'
+import { formatTable } from '../table.js'
 
-interface Checked {
-  readonly connection: string
-  readonly ok: boolean
-  readonly milliseconds: number
-  readonly error?: AirlockErrorData
-}
-
-/** `airlock check [CONNECTION…]`: opens each connection, asks one question, closes it. */
+/** `airlock check [CONNECTION…]`: every endpoint of each connection, step by step, and how to fix what fails. */
 export async function checkCommand(
   context: CommandContext,
   common: GlobalOptions,
@@ -21,24 +15,28 @@ export async function checkCommand(
   output.use(workspace.masker)
   const { config } = workspace
   for (const name of names) config.declaration(name)
-  const results: Checked[] = []
-  const lines: string[] = []
-  for (const connection of names.length === 0 ? config.connectionNames : names) {
-    const started = performance.now()
-    const elapsed = () => Math.round(performance.now() - started)
-    try {
-      await using session = await workspace.connect(connection, signal)
-      await session.ping(signal)
-      results.push({ connection, ok: true, milliseconds: elapsed() })
-      lines.push(`${connection}: ok (${elapsed()} ms)`)
-    } catch (error) {
-      const known = asAirlockError(error)
-      results.push({ connection, ok: false, milliseconds: elapsed(), error: known.toJSON() })
-      lines.push(`${connection}: failed. ${errorLine(known)}`)
-      process.exitCode ??= known.exitCode
-    }
+  const results: EndpointCheck[] = []
+  for (const name of names.length === 0 ? config.connectionNames : names) {
+    results.push(...(await checkConnection(workspace, name, signal)))
   }
-  const failed = results.find((result) => !result.ok)
-  if (failed?.error === undefined) output.result({ connections: results }, lines.join('\n'))
-  else output.failedResult({ connections: results }, lines.join('\n'), failed.error)
+  const failed = results.find((result) => result.error !== null)?.error
+  if (failed === undefined || failed === null) output.result({ connections: results }, formatChecks(results))
+  else {
+    process.exitCode = failed.exit_code
+    output.failedResult({ connections: results }, formatChecks(results), failed)
+  }
+  for (const { connection, endpoint, error, warnings } of results) {
+    const where = endpoint === null ? connection : `${connection} (${endpoint})`
+    if (error !== null) output.problem(`${where}: ${errorLine(error)}`)
+    for (const warning of warnings) output.problem(`${where}: warning: ${warning}`)
+  }
+}
+
+function formatChecks(results: readonly EndpointCheck[]): string {
+  const rows = results.map(({ connection, endpoint, steps, milliseconds }) => [
+    endpoint === null ? connection : `${connection} (${endpoint})`,
+    ...CHECK_STEPS.map((step) => steps[step]),
+    `${milliseconds} ms`,
+  ])
+  return formatTable(['connection', ...CHECK_STEPS, 'time'], rows)
 }

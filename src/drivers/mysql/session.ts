@@ -1,5 +1,12 @@
 import { atMost } from '../../core/bounded.js'
-import type { Extraction, ExtractRequest, OpenContext, Session, SourceDescription } from '../../core/driver.js'
+import type {
+  Extraction,
+  ExtractRequest,
+  OpenContext,
+  Privileges,
+  Session,
+  SourceDescription,
+} from '../../core/driver.js'
 import type { MysqlConfig } from './config.js'
 import { extractRows, type StatementOwner } from './extractor.js'
 import { connectMysql, type MysqlConnection } from './native.js'
@@ -8,6 +15,16 @@ import { sessionSettings } from './sql.js'
 
 /** How long a cancelled statement may take to end before its connection is destroyed. */
 const CANCEL_MS = 1500
+
+/** Privileges that change data or tables. */
+const WRITING = ['ALL PRIVILEGES', 'INSERT', 'UPDATE', 'DELETE', 'CREATE', 'DROP', 'ALTER', 'FILE', 'SUPER'] as const
+
+/** The words between GRANT and ON of a row of SHOW GRANTS, without column lists. */
+function grantedWords(grant: string): { readonly words: ReadonlySet<string>; readonly everywhere: boolean } {
+  const match = /^GRANT (.*?) ON (\S+)/.exec(grant)
+  const words = (match?.[1] ?? '').replace(/\([^)]*\)/g, '').split(',')
+  return { words: new Set(words.map((word) => word.trim())), everywhere: match?.[2] === '*.*' }
+}
 
 /** An open MySQL or MariaDB connection with its settings pinned. */
 export class MysqlSession implements Session, StatementOwner {
@@ -58,6 +75,17 @@ export class MysqlSession implements Session, StatementOwner {
       return await work()
     } finally {
       signal.removeEventListener('abort', abort)
+    }
+  }
+
+  async privileges(): Promise<Privileges> {
+    const { rows } = await this.#connection.query('SHOW GRANTS')
+    const grants = rows.map(([grant]) => grantedWords(grant ?? ''))
+    return {
+      superuser: grants.some(
+        ({ words, everywhere }) => words.has('SUPER') || (everywhere && words.has('ALL PRIVILEGES')),
+      ),
+      canWrite: grants.some(({ words }) => WRITING.some((word) => words.has(word))),
     }
   }
 

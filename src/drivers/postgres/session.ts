@@ -4,6 +4,7 @@ import type {
   Extraction,
   ExtractRequest,
   OpenContext,
+  Privileges,
   Session,
   SourceDescription,
   WriteOutline,
@@ -14,7 +15,7 @@ import type { PostgresConfig } from './config.js'
 import { describeSource, extractRows, type StatementOwner } from './extractor.js'
 import { outlineOf, planLoad } from './load-plan.js'
 import { connectPostgres, type PostgresConnection } from './native.js'
-import { pinSettings } from './sql.js'
+import { PRIVILEGES, pinSettings } from './sql.js'
 import { Transactions } from './transaction.js'
 import { writeBatches } from './writer.js'
 
@@ -90,6 +91,12 @@ export class PostgresSession implements Session, StatementOwner {
 
   async ping(): Promise<void> {
     await this.#transactions.reading(() => this.#connection.query('SELECT 1'))
+  }
+
+  async privileges(): Promise<Privileges> {
+    const { rows } = await this.#transactions.reading(() => this.#connection.query(PRIVILEGES))
+    const [superuser, canWrite] = rows[0] ?? []
+    return { superuser: superuser === 't', canWrite: canWrite === 't' }
   }
 
   async reset(): Promise<void> {

@@ -62,3 +62,12 @@ export function pinSettings(
     values: names.flatMap((name) => [name, settings[name]!]),
   }
 }
+
+/** Superuser, and whether anything of this database may be changed. */
+export const PRIVILEGES = `
+  SELECT r.rolsuper, r.rolsuper OR has_database_privilege(current_database(), 'CREATE')
+    OR EXISTS (SELECT 1 FROM pg_catalog.pg_namespace n WHERE n.nspname !~ '^pg_' AND has_schema_privilege(n.oid, 'CREATE'))
+    OR EXISTS (SELECT 1 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+      WHERE c.relkind IN ('r', 'p') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+        AND has_table_privilege(c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE'))
+  FROM pg_catalog.pg_roles r WHERE r.rolname = current_user`
