@@ -1,36 +1,24 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { ErrorCode } from '../../src/errors/index.js'
 import { makeCertificates } from '../../src/testing/engines/certificates.js'
-import {
-  countSockets,
-  type Engine,
-  type EngineOptions,
-  isMissing,
-  settle,
-  startEngine,
-  type TestDatabase,
-} from '../../src/testing/index.js'
+import { countSockets, type Engine, settle, type TestDatabase } from '../../src/testing/index.js'
 import { describeWith } from '../setup/engines.js'
 import { everythingIn } from './leaks.js'
+import { canStart, startPrivate } from './private.js'
 import { driverOf, failure, settings } from './support.js'
 
 describeWith(['mysql', 'postgres'], 'TLS', () => {
-  describe.each(['mysql', 'postgres'] as const)('of %s', (name) => {
+  describe.each((['mysql', 'postgres'] as const).filter((name) => canStart[name]))('of %s', (name) => {
     let good: Engine
     let plain: Engine
     let expired: Engine
     let elsewhere: Engine
     beforeAll(async () => {
-      const start = async (options: EngineOptions) => {
-        const engine = await startEngine(name, { ...options, binaryOnly: true })
-        if (isMissing(engine)) throw new Error(engine.reasons.join('; '))
-        return engine
-      }
       ;[good, plain, expired, elsewhere] = await Promise.all([
-        start({}),
-        start({ tls: false }),
-        start({ certificate: { expired: true } }),
-        start({ certificate: { names: ['elsewhere.airlock.test'] } }),
+        startPrivate(name, {}),
+        startPrivate(name, { tls: false }),
+        startPrivate(name, { certificate: { expired: true } }),
+        startPrivate(name, { certificate: { names: ['elsewhere.airlock.test'] } }),
       ])
     })
     afterAll(() => Promise.all([good, plain, expired, elsewhere].map((engine) => engine?.stop())))

@@ -1,17 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { ManagedSession } from '../../src/core/managed-session.js'
-import {
-  countSockets,
-  type Engine,
-  FaultProxy,
-  isMissing,
-  settle,
-  startEngine,
-  type TestDatabase,
-} from '../../src/testing/index.js'
+import { countSockets, type Engine, FaultProxy, settle, type TestDatabase } from '../../src/testing/index.js'
 import { describeWith } from '../setup/engines.js'
 import { gated } from './gated.js'
+import { canStart, startPrivate } from './private.js'
 import { failure, open, timed } from './support.js'
 
 describeWith(['mysql', 'postgres'], 'a MySQL source in trouble', (engines) => {
@@ -60,9 +53,8 @@ describeWith(['mysql', 'postgres'], 'a MySQL source in trouble', (engines) => {
     await expectUntouched()
   })
 
-  it('has its server killed', async () => {
-    const own = await startEngine('mysql', { binaryOnly: true })
-    if (isMissing(own)) throw new Error(own.reasons.join('; '))
+  it.runIf(canStart.mysql)('has its server killed', async () => {
+    const own = await startPrivate('mysql')
     try {
       const database = await own.createDatabase()
       await fill(database)

@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { ManagedSession } from '../../src/core/managed-session.js'
-import { countSockets, FaultProxy, isMissing, settle, startEngine, type TestDatabase } from '../../src/testing/index.js'
+import { countSockets, FaultProxy, settle, type TestDatabase } from '../../src/testing/index.js'
 import { describeWith } from '../setup/engines.js'
 import { gated } from './gated.js'
+import { canStart, startPrivate } from './private.js'
 import { numbers } from './rows.js'
 import { driverOf, failure, open, settings, timed } from './support.js'
 
@@ -138,9 +139,8 @@ describeWith(['postgres'], 'a Postgres target in trouble', ({ postgres: engine }
     await expectUntouched()
   })
 
-  it('is killed in the middle of a COPY', async () => {
-    const own = await startEngine('postgres', { binaryOnly: true })
-    if (isMissing(own)) throw new Error(own.reasons.join('; '))
+  it.runIf(canStart.postgres)('is killed in the middle of a COPY', async () => {
+    const own = await startPrivate('postgres')
     try {
       const database = await own.createDatabase()
       await using target = await open(own, database)

@@ -164,7 +164,7 @@ describeWith(['mysql', 'postgres'], 'a run in this process', (engines) => {
     expect(writes[1]!.data).toMatchObject({ rows: ORDERS, route: 'create' })
     const runs = audit.filter(({ type }) => type === 'run')
     expect(runs.map(({ outcome }) => outcome)).toEqual(['intent', 'ok'])
-    expect(audit.indexOf(runs[1])).toBeGreaterThan(audit.indexOf(writes[3]))
+    expect(audit.indexOf(runs[1]!)).toBeGreaterThan(audit.indexOf(writes[3]!))
 
     const [saved] = await readdir(join(home, 'runs'))
     const path = join(home, 'runs', saved!)
