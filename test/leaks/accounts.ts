@@ -23,6 +23,7 @@ export interface Account extends AsyncDisposable {
   lookup(host: string): Promise<readonly { readonly address: string; readonly family: number }[]>
   /** As the administrator, in the database. */
   exec(sql: string): Promise<void>
+  rows(sql: string): Promise<(string | null)[][]>
 }
 
 const TABLE = (cell: string) => `
@@ -60,6 +61,7 @@ export async function account(engine: Engine): Promise<Account> {
             Object.assign(new Error(`getaddrinfo ENOTFOUND ${name}`), { code: 'ENOTFOUND', hostname: name }),
           ),
     exec: (sql) => home.exec(sql, 'admin'),
+    rows: (sql) => home.rows(sql, 'admin'),
     async [Symbol.asyncDispose]() {
       if (mysql) await home.exec(`DROP USER ${user}@'%'`)
       else await home.exec(`DROP OWNED BY "${user}" CASCADE; DROP ROLE "${user}"`, 'admin')

@@ -1,7 +1,8 @@
 import { format, inspect } from 'node:util'
 
 /** Everything that can be read off a value: as text, JSON and inspection in every variant, and each property of it and of
- * what it leads to (not enumerable, symbol keys and getters included). Throws what JSON.stringify throws. */
+ * what it leads to (not enumerable and symbol keys included; getters of errors alone, as others may change what they
+ * belong to). Throws what JSON.stringify throws. */
 export function everyView(value: unknown): string {
   const parts = [
     String(value),
@@ -11,7 +12,13 @@ export function everyView(value: unknown): string {
   ]
   for (const customInspect of [true, false]) {
     parts.push(
-      inspect(value, { showHidden: true, depth: Infinity, getters: true, maxArrayLength: null, customInspect }),
+      inspect(value, {
+        showHidden: true,
+        depth: Infinity,
+        getters: value instanceof Error,
+        maxArrayLength: null,
+        customInspect,
+      }),
     )
   }
   parts.push(inspect(value))
@@ -28,7 +35,6 @@ function walk(value: unknown, parts: string[], seen: Set<unknown>): void {
   seen.add(value)
   for (const key of Reflect.ownKeys(value)) {
     parts.push(String(key))
-    const described = Reflect.getOwnPropertyDescriptor(value, key)
-    walk(described !== undefined && 'value' in described ? described.value : described?.get?.call(value), parts, seen)
+    walk(Reflect.getOwnPropertyDescriptor(value, key)?.value, parts, seen)
   }
 }
