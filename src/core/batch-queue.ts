@@ -52,7 +52,7 @@ export class BatchQueue implements AsyncIterable<Batch> {
     this.#signal()
   }
 
-  /** The server confirmed the end of the rows. */
+  /** The server confirmed the end of the rows. After a failure it changes nothing. */
   end(): void {
     this.#ended = true
     this.#signal()

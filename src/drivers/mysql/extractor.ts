@@ -1,13 +1,9 @@
-import { BatchQueue } from '../../core/batch-queue.js'
 import type { Extraction, ExtractRequest } from '../../core/driver.js'
-import { abortError } from '../../core/errors-at-boundary.js'
+import { type StreamedStatement, streamStatement } from '../../core/statement-stream.js'
 import type { MysqlConnection } from './native.js'
 import { RowPacker } from './row-packer.js'
-import { resolveSource } from './source.js'
+import { type MysqlSource, resolveSource } from './source.js'
 import { BEGIN_SNAPSHOT } from './sql.js'
-
-/** Bytes that may wait for the consumer before the socket is paused. */
-const BUFFER_BYTES = 1024 * 1024
 
 /** What an extraction asks of its session. */
 export interface StatementOwner {
@@ -37,7 +33,10 @@ export function extractRows(
       let open = true
       try {
         const source = await owner.cancelOnAbort(signal, () => resolveSource(connection, request))
-        yield* streamRows(connection, owner, source, request, signal, state)
+        const statement = rowsOf(connection, owner, source, request, (packer) => {
+          state.packer = packer
+        })
+        yield* streamStatement(statement, { signal, bufferBytes: request.bufferBytes })
         await connection.query('COMMIT')
         open = false
       } finally {
@@ -47,64 +46,28 @@ export function extractRows(
   }
 }
 
-async function* streamRows(
+function rowsOf(
   connection: MysqlConnection,
   owner: StatementOwner,
-  source: Awaited<ReturnType<typeof resolveSource>>,
+  source: MysqlSource,
   request: ExtractRequest,
-  signal: AbortSignal,
-  state: { packer: RowPacker | undefined },
-) {
-  let running = true
-  let finish: () => void = () => undefined
-  const finished = new Promise<void>((resolve) => {
-    finish = () => {
-      running = false
-      resolve()
-    }
-  })
-  const queue = new BatchQueue(
-    {
-      pause: () => connection.pause(),
-      resume: () => connection.resume(),
-      cancel: () => owner.cancelStatement(finished),
+  started: (packer: RowPacker) => void,
+): StreamedStatement {
+  return {
+    start({ push, guard, end, fail }) {
+      const packer = new RowPacker(source.columns, source.policies, request.batchBytes, push)
+      started(packer)
+      connection.stream(source.statement, {
+        row: guard((bytes, from, to) => packer.row(bytes, from, to)),
+        end() {
+          packer.flush(packer.rowsRead === 0)
+          end()
+        },
+        fail,
+      })
+      return connection
     },
-    request.bufferBytes ?? BUFFER_BYTES,
-  )
-  const packer = new RowPacker(source.columns, source.policies, request.batchBytes, (batch) => queue.push(batch))
-  state.packer = packer
-  let refused = false
-  const abort = () => queue.fail(abortError(signal, 'extract'))
-  signal.addEventListener('abort', abort, { once: true })
-  connection.stream(source.statement, {
-    row(buffer, start, end) {
-      if (refused || queue.closed) return
-      try {
-        packer.row(buffer, start, end)
-      } catch (error) {
-        // Thrown into the client library it would destroy the connection under its other commands.
-        refused = true
-        queue.fail(error as Error)
-      }
-    },
-    end() {
-      if (!refused && !queue.closed) {
-        packer.flush(packer.rowsRead === 0)
-        queue.end()
-      }
-      finish()
-    },
-    fail(error) {
-      queue.fail(error as Error)
-      finish()
-    },
-  })
-  try {
-    yield* queue
-  } finally {
-    signal.removeEventListener('abort', abort)
-    // The queue cancels when its consumer leaves; after a failure of our own the statement still runs.
-    if (running && !queue.cancelled) await owner.cancelStatement(finished)
+    cancel: (finished) => owner.cancelStatement(finished),
   }
 }
 

@@ -98,8 +98,6 @@ export class MysqlSession implements Session, StatementOwner {
   async cancelStatement(finished: Promise<void>): Promise<void> {
     if (!this.#connection.usable) return
     const killed = this.#kill()
-    // What the server had sent already has to be read before its answer to the KILL arrives.
-    this.#connection.resume()
     const done = await atMost(CANCEL_MS, Promise.all([killed, finished]))
     if (done === undefined) this.#context.socket.destroy()
   }

@@ -1,8 +1,7 @@
 import type { Column } from '../../core/batch.js'
-import { BatchQueue } from '../../core/batch-queue.js'
 import type { Extraction, ExtractRequest, SourceDescription } from '../../core/driver.js'
-import { abortError } from '../../core/errors-at-boundary.js'
 import { selectColumns } from '../../core/select-columns.js'
+import { type StreamedStatement, streamStatement } from '../../core/statement-stream.js'
 import { AirlockError } from '../../errors/index.js'
 import { CopyTextDecoder } from './copy-decoder.js'
 import type { PostgresConnection } from './native.js'
@@ -10,9 +9,6 @@ import { quoteName, quoteTable } from './sql.js'
 import { findTarget } from './target.js'
 import type { Transactions } from './transaction.js'
 import { logicalType } from './types.js'
-
-/** Bytes that may wait for the consumer before the socket is paused. */
-const BUFFER_BYTES = 1024 * 1024
 
 const SNAPSHOT = 'ISOLATION LEVEL REPEATABLE READ READ ONLY'
 
@@ -46,7 +42,10 @@ export function extractRows(
       let open = true
       try {
         const source = await resolveSource(connection, request)
-        yield* streamRows(connection, owner, source, request, signal, state)
+        const statement = rowsOf(connection, owner, source, request, (decoder) => {
+          state.decoder = decoder
+        })
+        yield* streamStatement(statement, { signal, bufferBytes: request.bufferBytes })
         await transactions.commit()
         open = false
       } finally {
@@ -119,56 +118,28 @@ async function keyPositions(connection: PostgresConnection, table: string): Prom
   return new Map(rows.map(([name, position]) => [name!, Number(position)]))
 }
 
-async function* streamRows(
+function rowsOf(
   connection: PostgresConnection,
   owner: StatementOwner,
   source: PostgresSource,
   request: ExtractRequest,
-  signal: AbortSignal,
-  state: { decoder: CopyTextDecoder | undefined },
-) {
-  let running = true
-  let finish: () => void = () => undefined
-  const finished = new Promise<void>((resolve) => {
-    finish = () => {
-      running = false
-      resolve()
-    }
-  })
-  let stream: { pause(): void; resume(): void } | undefined
-  const queue = new BatchQueue(
-    {
-      pause: () => stream?.pause(),
-      resume: () => stream?.resume(),
-      cancel: () => owner.cancelStatement(finished),
-    },
-    request.bufferBytes ?? BUFFER_BYTES,
-  )
-  const decoder = new CopyTextDecoder(source.columns, request.batchBytes, (batch) => queue.push(batch))
-  state.decoder = decoder
-  const abort = () => queue.fail(abortError(signal, 'extract'))
-  signal.addEventListener('abort', abort, { once: true })
-  try {
-    stream = await connection.copyOut(source.statement, {
-      data(chunk) {
-        if (!queue.closed) decoder.push(chunk)
-      },
-      end() {
-        if (!decoder.complete) queue.fail(new AirlockError('PROTOCOL_ERROR', { phase: 'extract' }))
-        else if (!queue.closed) {
+  started: (decoder: CopyTextDecoder) => void,
+): StreamedStatement {
+  return {
+    start({ push, guard, end, fail }) {
+      const decoder = new CopyTextDecoder(source.columns, request.batchBytes, push)
+      started(decoder)
+      const unpack = guard((chunk) => decoder.push(chunk))
+      return connection.copyOut(source.statement, {
+        data: (chunk) => unpack(chunk, 0, chunk.length),
+        end() {
+          if (!decoder.complete) return fail(new AirlockError('PROTOCOL_ERROR', { phase: 'extract' }))
           decoder.flush(decoder.rowsRead === 0)
-          queue.end()
-        }
-        finish()
-      },
-      fail(error) {
-        queue.fail(error as Error)
-        finish()
-      },
-    })
-    yield* queue
-  } finally {
-    signal.removeEventListener('abort', abort)
-    if (running && !queue.cancelled) await owner.cancelStatement(finished)
+          end()
+        },
+        fail,
+      })
+    },
+    cancel: (finished) => owner.cancelStatement(finished),
   }
 }

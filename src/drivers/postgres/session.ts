@@ -119,7 +119,6 @@ export class PostgresSession implements Session, StatementOwner {
 
   /** A statement that does not end within the deadline takes its connection with it. */
   async #cancel(): Promise<void> {
-    const sent = await atMost(CANCEL_MS, this.#connection.cancel(this.#context, AbortSignal.timeout(CANCEL_MS)))
-    void sent
+    await atMost(CANCEL_MS, this.#connection.cancel(this.#context, AbortSignal.timeout(CANCEL_MS)))
   }
 }
