@@ -1,3 +1,10 @@
+export { describeDriver } from './conformance/driver-suite.js'
+export { type EngineSettings, engineFixture } from './conformance/engine-fixture.js'
+export { describeExtractor } from './conformance/extractor-suite.js'
+export { describeFailures } from './conformance/failure-suite.js'
+export type { Dialect, FixtureDatabase, ServerAddress, ServerFixture } from './conformance/server-fixture.js'
+export type { TestApi } from './conformance/test-api.js'
+export { describeWriter } from './conformance/writer-suite.js'
 export {
   connectEngine,
   type Engine,
@@ -16,3 +23,6 @@ export {
 } from './engines/index.js'
 export { type Behaviour, type Cut, FaultProxy, type ProxyCounts, type ProxyTarget } from './proxy.js'
 export { countSockets, settle } from './sockets.js'
+export { type BlackHole, startBlackHole } from './wire/black-hole.js'
+export type { StallingKind, WireFault } from './wire/conversation.js'
+export { type WireCounts, WireFake, type WireFakeOptions, type WireProtocol } from './wire/wire-fake.js'

@@ -1,0 +1,88 @@
+import assert from 'node:assert/strict'
+import type { WriteMode } from '../../core/driver.js'
+import { FaultProxy } from '../proxy.js'
+import { rowsOf } from './memory-source.js'
+import { failure, type Subject, TEST_MS, type Trial, withDatabase } from './trial.js'
+
+const TABLE = 'conform_target'
+const PLENTY = 400_000
+
+/** Writes that end before their last row: nothing of them may remain, at the server or here. */
+export function describeWriteFailures(subject: Subject): void {
+  const { api, driver, server } = subject
+  const test = (mode: WriteMode, title: string, body: (trial: Trial) => Promise<void>) =>
+    api.it(
+      `CN-8 ${mode}: ${title} (rows, statements, sessions, sockets)`,
+      withDatabase(subject, async (trial) => {
+        await trial.database.exec(`${server.dialect.createEmpty(TABLE)}; INSERT INTO ${TABLE} VALUES (-1, 'before')`)
+        await body(trial)
+        await trial.expectIdle()
+        assert.deepEqual(await trial.database.rows(`SELECT id, body FROM ${TABLE}`), [['-1', 'before']])
+      }),
+      TEST_MS,
+    )
+
+  for (const mode of driver.spec.capabilities.modes) {
+    const plan = { table: TABLE, mode }
+
+    test(mode, 'is aborted while rows flow; the session goes on', async (trial) => {
+      const session = await trial.open()
+      const stop = new AbortController()
+      const source = rowsOf(PLENTY, { atRow: 50_000, run: () => stop.abort() })
+      await trial.within(2_000, 'CN-8 abort during a write', () =>
+        failure(session.write(plan, source, stop.signal), 'ABORTED'),
+      )
+      await session.ping()
+    })
+
+    test(mode, 'has a source that throws; the session goes on', async (trial) => {
+      const session = await trial.open()
+      const broken = () => {
+        throw new RangeError('of the source')
+      }
+      await failure(session.write(plan, rowsOf(PLENTY, { atRow: 50_000, run: broken })))
+      await session.ping()
+    })
+
+    test(mode, 'is refused before the commit; the session goes on', async (trial) => {
+      const session = await trial.open()
+      const beforeCommit = () => {
+        throw new RangeError('of the caller')
+      }
+      await failure(session.write({ ...plan, beforeCommit }, rowsOf(1000)))
+      await session.ping()
+    })
+
+    test(mode, 'is closed while rows flow', async (trial) => {
+      const session = await trial.open()
+      let closing: Promise<void> | undefined
+      const close = () => {
+        closing = session.close()
+      }
+      const source = rowsOf(PLENTY, { atRow: 50_000, run: close })
+      await trial.within(4_000, 'CN-8 close during a write', () =>
+        failure(session.write(plan, source), 'CONNECTION_LOST', 'SESSION_CLOSED', 'ABORTED'),
+      )
+      await closing
+    })
+
+    test(mode, 'loses its session while rows flow', async (trial) => {
+      const session = await trial.open()
+      const source = rowsOf(PLENTY, { atRow: 50_000, run: () => trial.database.endSessions() })
+      await trial.within(1_000, 'CN-8 session killed during a write', () =>
+        failure(session.write(plan, source), 'CONNECTION_LOST'),
+      )
+    })
+
+    test(mode, 'loses a server that freezes while rows flow, by the deadline', async (trial) => {
+      await using proxy = await FaultProxy.start(server)
+      const session = await trial.open({ at: proxy, statement_timeout_ms: 500 })
+      const source = rowsOf(PLENTY, { atRow: 20_000, run: () => proxy.freeze() })
+      await trial.within(4_000, 'CN-9 frozen during a write', () =>
+        failure(session.write(plan, source), 'DEADLINE_EXCEEDED'),
+      )
+      await trial.within(2_000, 'CN-9 close', () => session.close())
+      await proxy.close()
+    })
+  }
+}
