@@ -134,6 +134,12 @@ export const CODES = {
     'Raise `max_connections`, or lower --parallel.',
     true,
   ),
+  RATE_LIMITED: row(3, 'The server takes no more requests for now.', 'Try again later, with fewer at a time.', true),
+  REDIRECT_REFUSED: row(
+    3,
+    'The server answered with a redirect, which is not followed: the credential belongs to one origin.',
+    'Configure the address that it leads to, if you trust it.',
+  ),
   SERVER_STARTING: row(3, 'The server is starting up or shutting down.', 'Try again shortly.', true),
   TLS_UNTRUSTED: row(
     3,
@@ -255,6 +261,16 @@ export const CODES = {
     'The connection to the server was lost.',
     'Nothing was committed; check the server, then run again.',
     true,
+  ),
+  OUTCOME_UNKNOWN: row(
+    5,
+    'Everything was sent, and the server did not confirm it: whether the rows are in the target is not known.',
+    'Compare the target with the source before running again.',
+  ),
+  RESPONSE_TOO_LARGE: row(
+    5,
+    'An answer of the server is larger than the limit.',
+    'Ask for less at a time, or raise the limit of the connection.',
   ),
   SESSION_CLOSED: row(5, 'The session is already closed.', 'Open a new one.'),
   SESSION_BUSY: row(

@@ -1,6 +1,13 @@
 import { z } from 'zod'
 import { commonFields, secret, topology } from '../../core/config-fields.js'
 
+/** The reference of a project, which is a tenant id and part of its hosts and users. */
+export const projectRef = () =>
+  z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9-]{0,62}$/)
+    .meta({ airlock: 'topology' })
+
 /** One way to the database of a project. A pooler's host names the region, which is never guessed. */
 const endpointField = z
   .strictObject({
@@ -15,15 +22,11 @@ const endpointField = z
   })
 
 /** Settings of a Supabase project: `project_ref` with `endpoints` (by default the direct one), or the `url` of one
- * endpoint. The reference is a tenant id and part of hosts and users, hence topology. */
+ * endpoint. */
 export const supabaseConfig = z
   .strictObject({
     ...commonFields,
-    project_ref: z
-      .string()
-      .regex(/^[a-z0-9][a-z0-9-]{0,62}$/)
-      .meta({ airlock: 'topology' })
-      .optional(),
+    project_ref: projectRef().optional(),
     url: secret().optional(),
     database: topology().optional(),
     user: topology().optional(),
