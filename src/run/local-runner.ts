@@ -40,8 +40,18 @@ export async function runPipeline(
     () => runStreams(workspace, pipeline, streams, runId, options),
     summary,
   )
-  await saveReport(workspace.config.home, report, workspace.masker)
+  await keepReport(workspace, report)
   return report
+}
+
+/** A report that cannot be kept takes nothing back: the rows are in the target, and the audit log says so. */
+async function keepReport(workspace: Workspace, report: RunReport): Promise<void> {
+  try {
+    await saveReport(workspace.config.home, report, workspace.masker)
+  } catch (error) {
+    const { code, ref } = workspace.masker.error(error, { phase: 'run' })
+    workspace.telemetry.emit('warning.raised', { run: report.run_id, problem: 'report not kept', code, ref })
+  }
 }
 
 /** Works out every stream of a pipeline without reading or writing a row. */

@@ -108,6 +108,10 @@ export class Workspace implements AsyncDisposable {
   async #close(): Promise<void> {
     await this.telemetry.stop()
     await this.debug.close()
-    if (this.#audit !== undefined) await (await this.#audit).close()
+    await this.#audit?.then((audit) => audit.close(), neverOpened)
   }
+}
+
+function neverOpened(): void {
+  // Whoever wanted to record something was refused with the error; a second one here would hide it.
 }
