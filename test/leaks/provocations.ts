@@ -153,7 +153,7 @@ export const CONNECTING: readonly Provocation[] = [
     code: 'CONNECT_RESET',
     provoke: async (ground) =>
       await lookupThat(() => {
-        throw careless(ground.marker)
+        throw careless(`${ground.account.password} ${ground.marker}`)
       })(ground),
   },
   { name: 'plain text for a secret', code: 'CONFIG_INVALID', provoke: opening(({ marker }) => ({ password: marker })) },
