@@ -1,6 +1,7 @@
 import type { Pipeline } from '../config/pipeline.js'
 import type { ManagedSession } from '../core/managed-session.js'
 import { type Lease, SessionPool } from '../core/session-pool.js'
+import { AirlockError } from '../errors/index.js'
 import type { Workspace } from './workspace.js'
 
 /** Streams hold no more sessions than there are, so waiting means that one is being closed. */
@@ -35,7 +36,7 @@ export class SessionPools implements AsyncDisposable {
       new SessionPool({
         max: parallel,
         acquireTimeoutMs: ACQUIRE_MS,
-        open: (signal) => workspace.connect(name, signal),
+        open: opener(workspace, name),
       })
     return new SessionPools(parallel, pool(pipeline.source), pool(pipeline.target))
   }
@@ -63,6 +64,21 @@ export class SessionPools implements AsyncDisposable {
     if (source.status === 'fulfilled' && target.status === 'fulfilled') return [source.value, target.value]
     for (const acquired of [source, target]) if (acquired.status === 'fulfilled') await acquired.value.release(true)
     throw source.status === 'rejected' ? source.reason : (target as PromiseRejectedResult).reason
+  }
+}
+
+/** Opens sessions of a connection until its login is refused: every further stream would repeat the same password, and
+ * servers lock accounts for that. */
+function opener(workspace: Workspace, name: string): (signal: AbortSignal) => Promise<ManagedSession> {
+  let refused: AirlockError | undefined
+  return async (signal) => {
+    if (refused !== undefined) throw refused
+    try {
+      return await workspace.connect(name, signal)
+    } catch (error) {
+      if (error instanceof AirlockError && error.code === 'AUTH_FAILED') refused = error
+      throw error
+    }
   }
 }
 
