@@ -94,6 +94,28 @@ describeWith(['postgres'], 'a Postgres target in trouble', ({ postgres: engine }
     await expectUntouched()
   })
 
+  it('is aborted while it waits for a lock: the statement is cancelled, the session goes on', async () => {
+    await using target = await open(engine, to)
+    const blocker = to.exec('BEGIN; LOCK TABLE t; SELECT pg_sleep(1.5); COMMIT', 'admin')
+    const waits = async () => {
+      const [row] = await to.rows(
+        'SELECT count(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.database WHERE NOT granted AND datname = current_database()',
+        'admin',
+      )
+      return Number(row?.[0])
+    }
+    await sleep(200)
+    const stop = new AbortController()
+    const write = failure(target.write({ table: 't', mode: 'replace' }, numbers('id', 10), stop.signal), 'ABORTED')
+    expect(await settle(waits, 1, 1_000)).toBe(1)
+    stop.abort()
+    expect((await timed(() => write)).ms).toBeLessThan(800)
+    await target.ping()
+    await target.close()
+    await blocker
+    await expectUntouched()
+  })
+
   it('stops answering, and an abort ends whatever waits for it', async () => {
     await using proxy = await FaultProxy.start(engine)
     const works: ((target: ManagedSession, signal: AbortSignal) => Promise<unknown>)[] = [

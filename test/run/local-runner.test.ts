@@ -321,6 +321,39 @@ describeWith(['mysql', 'postgres'], 'a run in this process', (engines) => {
     expect(await settle(() => countSockets(engines.mysql.port, engines.postgres.port), 0, 1_000)).toBe(0)
   })
 
+  it('tries a refused login once, however many streams there are: the account is not locked', async () => {
+    const { report, telemetry } = await run(
+      { events: {}, orders: {}, wide: {}, bad: {} },
+      {},
+      {
+        connections: {
+          shop: {
+            driver: 'mysql',
+            host: engines.mysql.host,
+            port: engines.mysql.port,
+            database: from.name,
+            user: from.user,
+            password: '${env:WAREHOUSE}',
+          },
+          warehouse: {
+            driver: 'postgres',
+            host: engines.postgres.host,
+            port: engines.postgres.port,
+            database: to.name,
+            user: to.user,
+            password: '${env:WAREHOUSE}',
+          },
+        },
+      },
+    )
+    expect([report.status, report.exit_code]).toEqual(['failed', 3])
+    expect(report.streams.map(({ error }) => error?.code ?? null).filter((code) => code !== null)).toContain(
+      'AUTH_FAILED',
+    )
+    expect(telemetry.connections_failed).toBe(1)
+    await expectNothingOpen(report)
+  })
+
   it('plans without reading or writing a row', async () => {
     await using space = await workspace()
     const plans = await planPipeline(
