@@ -1,3 +1,4 @@
+/** ASCII, and 64 classes for all units above it. */
 const CLASS_SLOTS = 192
 
 /** A dense Aho–Corasick automaton over UTF-16 units (Aho and Corasick 1975, with the failure links compiled into the
@@ -6,7 +7,7 @@ const CLASS_SLOTS = 192
  * which a pattern ends is stored inverted, so that the scan needs one load and one sign test per unit. */
 export interface Automaton {
   readonly table: Int32Array
-  /** Class of a unit: index `c` below 128, else `128 + (c & 63)`. */
+  /** Class of each of the 65,536 units. */
   readonly classes: Uint8Array
   readonly classCount: number
   /** By row: the length of the longest pattern prefix that it stands for. */
@@ -41,7 +42,7 @@ export function buildAutomaton(
   const fitting = Math.max(least, Math.floor(tableBytes / 4 / classCount))
   const capacity = Math.min(base + lengths(cut, cutLength), fitting)
   const trie = new Trie(capacity, classes, classCount)
-  const wholeRows = Int32Array.from(whole, (pattern) => trie.insert(pattern))
+  const wholeRows = trie.insertByLevels(whole, 255)
   const cutRows = trie.insertByLevels(cut, cutLength)
   const { table, depth, used } = trie
   const endings: (number[] | undefined)[] = new Array(used)
@@ -49,7 +50,7 @@ export function buildAutomaton(
   const live = link(trie, classCount, endings)
   return {
     table: used * 2 < capacity ? table.slice(0, used * classCount) : table.subarray(0, used * classCount),
-    classes,
+    classes: classesOfUnits(classes),
     classCount,
     depth: depth.slice(0, used),
     live,
@@ -76,16 +77,12 @@ class Trie {
     this.#capacity = capacity
   }
 
-  insert(pattern: string): number {
-    let row = 0
-    for (let i = 0; i < pattern.length; i++) row = this.#child(row, pattern.charCodeAt(i), i + 1)
-    return row
-  }
-
-  /** Inserts all patterns one unit deeper at a time, and takes back the level with which the table would overflow. */
+  /** Inserts all patterns one unit deeper at a time, so that the rows which are used most lie together, and takes back
+   * the level with which the table would overflow. */
   insertByLevels(patterns: readonly string[], most: number): Int32Array {
     const rows = new Int32Array(patterns.length)
-    for (let level = 0; level < most; level++) {
+    const deepest = patterns.reduce((longest, pattern) => Math.max(longest, pattern.length), 0)
+    for (let level = 0; level < Math.min(most, deepest); level++) {
       const before = rows.slice()
       const mark = this.used
       for (let n = 0; n < patterns.length; n++) {
@@ -173,10 +170,39 @@ function classify(...lists: readonly (readonly string[])[]): { classes: Uint8Arr
   return { classes, classCount }
 }
 
+function classesOfUnits(slots: Uint8Array): Uint8Array {
+  const units = new Uint8Array(65_536)
+  for (let code = 0; code < units.length; code++) units[code] = slots[slot(code)]!
+  return units
+}
+
 function slot(code: number): number {
   return code < 128 ? code : 128 + (code & 63)
 }
 
 function lengths(patterns: readonly string[], most: number): number {
   return patterns.reduce((sum, pattern) => sum + Math.min(pattern.length, most), 0)
+}
+
+/** Where a scan stands: the premultiplied state, and the index of the next unit. */
+export interface ScanPoint {
+  state: number
+  at: number
+}
+
+/** Reads units up to an end or until a pattern ends; true when a pattern ended. The loop does nothing else, since that is
+ * what keeps it in registers. */
+export function readOn({ table, classes }: Automaton, units: Uint16Array, end: number, point: ScanPoint): boolean {
+  let { state } = point
+  for (let i = point.at; i < end; i++) {
+    state = table[state + classes[units[i]!]!]!
+    if (state < 0) {
+      point.state = ~state
+      point.at = i + 1
+      return true
+    }
+  }
+  point.state = state
+  point.at = end
+  return false
 }

@@ -2,7 +2,7 @@ import type { Transform } from 'node:stream'
 import type { AirlockError } from '../errors/index.js'
 import { type ErrorContext, sanitizeError } from './error-layer.js'
 import { KeyJudge } from './keys.js'
-import { buildMatcher, type Matcher } from './matcher.js'
+import { buildMatcher, isQuiet, type Matcher } from './matcher.js'
 import { ObjectMasker } from './object-walk.js'
 import { Pass } from './pass.js'
 import { MASK } from './placeholders.js'
@@ -78,6 +78,7 @@ class LiveMasker implements Masker {
       secretPaths: options.secretPaths ?? [],
       text: (text) => this.text(text),
       error: (error) => this.error(error),
+      count: this.#count,
     })
     for (const secret of options.secrets ?? []) this.add(secret)
   }
@@ -90,6 +91,7 @@ class LiveMasker implements Masker {
 
   text(text: string): string {
     const { matcher, pending } = this.#current()
+    if (pending.length === 0 && isQuiet(matcher, text)) return text
     return new Pass(matcher, this.#count).end(text, pending)
   }
 

@@ -1,10 +1,12 @@
 import { type Automaton, buildAutomaton } from './automaton.js'
 import type { LiveForm } from './registry.js'
 import type { Rule } from './scan.js'
+import { UnitReader } from './unit-reader.js'
 
 const LIMITS = { cutLength: 10, tableBytes: 8 * 1024 * 1024 } as const
 const BUCKET_LIMIT = 8
 const INDEX_LENGTH = 24
+const SHORT_TEXT = 64
 
 /** The registered values that begin with the same few characters. A large bucket is indexed by a longer prefix, so that
  * values with a common beginning cost no more than others. */
@@ -26,6 +28,8 @@ export interface Pattern {
  * one table of about 8 MB, without a second matcher beside it. */
 export interface Matcher {
   readonly automaton: Automaton
+  /** Scratch space of the pass that is running. */
+  readonly reader: UnitReader
   /** By row. */
   readonly patterns: ReadonlyMap<number, Pattern>
 }
@@ -57,7 +61,18 @@ export function buildMatcher(rules: readonly Rule[], forms: readonly LiveForm[])
       bucket: values ? indexed(values) : null,
     })
   }
-  return { automaton, patterns }
+  return { automaton, patterns, reader: new UnitReader() }
+}
+
+/** Whether a text is so short that looking at it is cheaper than a pass, and nothing ends anywhere in it. */
+export function isQuiet({ automaton: { table, classes } }: Matcher, text: string): boolean {
+  if (text.length > SHORT_TEXT || text.includes('\x1b')) return false
+  let state = 0
+  for (let i = 0; i < text.length; i++) {
+    state = table[state + classes[text.charCodeAt(i)]!]!
+    if (state < 0) return false
+  }
+  return true
 }
 
 function indexed(forms: readonly LiveForm[]): Bucket {

@@ -5,6 +5,7 @@ import { isPlaceholder, MASK } from './placeholders.js'
 import { type PathTree, parsePaths } from './secret-paths.js'
 
 const DEPTH_LIMIT = 100
+const VALUE_KEY = /^(?:value|val|secret_?value)$/i
 
 export interface ObjectMaskerOptions {
   readonly judge: KeyJudge
@@ -12,6 +13,7 @@ export interface ObjectMaskerOptions {
   readonly secretPaths: readonly string[]
   readonly text: (text: string) => string
   readonly error: (error: unknown) => AirlockError
+  readonly count: (rule: string) => void
 }
 
 /** What is known about the place of a value: whether its key (or a key above) is secret, and where it is below the
@@ -19,7 +21,14 @@ export interface ObjectMaskerOptions {
 interface Place {
   readonly hidden: 'no' | 'soft' | 'yes'
   readonly paths: readonly PathTree[]
-  readonly above: readonly object[]
+  readonly above: Ancestors | null
+}
+
+/** The objects that a value is in, nearest first. */
+interface Ancestors {
+  readonly object: object
+  readonly depth: number
+  readonly above: Ancestors | null
 }
 
 /** Copies values of any kind with all secrets masked. Getters are not called, proxies are not touched, cycles end. */
@@ -35,7 +44,11 @@ export class ObjectMasker {
   /** A masked copy. Plain data keeps its shape; Map, Set, Date and clean bytes keep their kind; instances of classes
    * become plain objects of their own data, or what their `toJSON` gives; errors become the fields of an AirlockError. */
   mask(value: unknown): unknown {
-    return this.#copy(value, { hidden: this.#paths.secret ? 'yes' : 'no', paths: [this.#paths], above: [] })
+    return this.#copy(value, {
+      hidden: this.#paths.secret ? 'yes' : 'no',
+      paths: this.#paths.isEmpty ? [] : [this.#paths],
+      above: null,
+    })
   }
 
   #copy(value: unknown, place: Place): unknown {
@@ -70,10 +83,17 @@ export class ObjectMasker {
 
   #object(value: object, place: Place): unknown {
     if (types.isProxy(value)) return MASK
-    if (place.above.includes(value)) return '[circular]'
-    if (place.above.length >= DEPTH_LIMIT) return MASK
-    const below = { ...place, above: [...place.above, value] }
+    if (isAmong(value, place.above)) return '[circular]'
+    const depth = (place.above?.depth ?? 0) + 1
+    if (depth > DEPTH_LIMIT) return MASK
+    const below = { hidden: place.hidden, paths: place.paths, above: { object: value, depth, above: place.above } }
     if (Array.isArray(value)) return this.#array(value, below)
+    const prototype: unknown = Object.getPrototypeOf(value)
+    if (prototype === null || prototype === Object.prototype) return this.#plain(value, below)
+    return this.#instance(value, place, below)
+  }
+
+  #instance(value: object, place: Place, below: Place): unknown {
     if (types.isBoxedPrimitive(value)) return this.#copy((value as { valueOf(): unknown }).valueOf(), place)
     if (ArrayBuffer.isView(value) || types.isAnyArrayBuffer(value)) return this.#bytes(value, place)
     if (types.isDate(value)) return place.hidden === 'yes' ? MASK : new Date(value.getTime())
@@ -84,7 +104,13 @@ export class ObjectMasker {
     if (isOpaque(value)) return '[object]'
     if (value instanceof URL || value instanceof URLSearchParams) return this.#string(String(value), place)
     if (value instanceof Headers) return this.#entries(value.entries(), below)
-    return this.#record(value, below)
+    const said = findMethod(value, 'toJSON')
+    return typeof said === 'function' ? this.#copy(this.#say(value, said), below) : this.#record(value, below)
+  }
+
+  #plain(value: object, below: Place): unknown {
+    const said: unknown = Object.getOwnPropertyDescriptor(value, 'toJSON')?.value
+    return typeof said === 'function' ? this.#copy(this.#say(value, said), below) : this.#record(value, below)
   }
 
   #array(value: readonly unknown[], place: Place): unknown[] {
@@ -133,20 +159,32 @@ export class ObjectMasker {
   }
 
   #record(value: object, place: Place): unknown {
-    const plain = toPlain(value)
-    if (plain !== value) return this.#copy(plain, { ...place, above: place.above.slice(0, -1).concat(value) })
     const copy: Record<string, unknown> = {}
-    const named = namedValue(value, (name) => this.#verdict(name))
+    let masked = false
     for (const key of Object.keys(value)) {
       const descriptor = Object.getOwnPropertyDescriptor(value, key)
       if (!descriptor) continue
-      const verdict = named !== null && /^(?:value|val|secret_?value)$/i.test(key) ? named : this.#verdict(key)
+      const named = VALUE_KEY.test(key) ? namedValue(value, (name) => this.#verdict(name)) : null
+      const verdict = named ?? this.#verdict(key)
       const shown = this.#options.text(key)
-      if (!('value' in descriptor)) put(copy, shown, '[getter]')
-      else if (typeof descriptor.value !== 'function')
-        put(copy, shown, this.#copy(descriptor.value, this.#below(place, key, verdict)))
+      masked ||= shown !== key
+      if (typeof descriptor.value === 'function') continue
+      const shownValue =
+        'value' in descriptor ? this.#copy(descriptor.value, this.#below(place, key, verdict)) : '[getter]'
+      if (masked || key === '__proto__') put(copy, shown, shownValue)
+      else copy[key] = shownValue
     }
     return copy
+  }
+
+  /** What an object says it is as JSON; masked whole when it throws instead. */
+  #say(value: object, toJSON: unknown): unknown {
+    try {
+      return Reflect.apply(toJSON as () => unknown, value, [''])
+    } catch {
+      this.#options.count('object-threw')
+      return MASK
+    }
   }
 
   /** Bytes stay when no secret is in them, read as UTF-8, UTF-16 or Latin-1. */
@@ -169,6 +207,7 @@ export class ObjectMasker {
   }
 
   #below(place: Place, key: string, verdict: KeyVerdict): Place {
+    if (place.paths.length === 0 && (verdict === 'public' || place.hidden === 'yes')) return place
     const paths = place.paths.flatMap((path) => path.below(key))
     let hidden = place.hidden
     if (paths.some((path) => path.secret) || verdict === 'secret' || verdict === 'header') hidden = 'yes'
@@ -186,16 +225,9 @@ function namedValue(value: object, verdict: (name: string) => KeyVerdict): KeyVe
   return null
 }
 
-/** What an instance says it is as JSON; the instance itself when it says nothing or throws. */
-function toPlain(value: object): unknown {
-  const toJSON: unknown = findMethod(value, 'toJSON')
-  if (typeof toJSON !== 'function') return value
-  try {
-    const plain: unknown = toJSON.call(value, '')
-    return plain
-  } catch {
-    return MASK
-  }
+function isAmong(value: object, ancestors: Ancestors | null): boolean {
+  for (let at = ancestors; at !== null; at = at.above) if (at.object === value) return true
+  return false
 }
 
 /** A data property of an object or of what it inherits from; getters are not called. */

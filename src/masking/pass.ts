@@ -1,4 +1,5 @@
 import { AnsiFilter } from './ansi.js'
+import { readOn } from './automaton.js'
 import { type Bucket, lowerAscii, type Matcher, type Pattern } from './matcher.js'
 import { MASK } from './placeholders.js'
 import type { LiveForm } from './registry.js'
@@ -106,19 +107,19 @@ export class Pass {
 
   /** Runs the automaton over what is new and notes the hits. */
   #read(): void {
-    const { table, classes, classCount, endings } = this.#matcher.automaton
+    const { automaton, reader } = this.#matcher
     const { text, offset } = this.#scan
-    const hits = this.#hits
-    let state = this.#state
-    for (let i = this.#scanned - offset; i < text.length; i++) {
-      const c = text.charCodeAt(i)
-      state = table[state + classes[c < 128 ? c : 128 + (c & 63)]!]!
-      if (state < 0) {
-        state = ~state
-        for (const row of endings[state / classCount]!) hits.push(offset + i + 1, row)
+    const point = { state: this.#state, at: 0 }
+    for (let from = this.#scanned - offset; from < text.length; ) {
+      const length = reader.load(text, from)
+      point.at = 0
+      while (readOn(automaton, reader.units, length, point)) {
+        const end = offset + from + point.at
+        for (const row of automaton.endings[point.state / automaton.classCount]!) this.#hits.push(end, row)
       }
+      from += length
     }
-    this.#state = state
+    this.#state = point.state
     this.#scanned = offset + text.length
   }
 

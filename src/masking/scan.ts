@@ -28,8 +28,8 @@ const REMEMBERED = 4
 
 /** What rules remember between two anchors of one text. It never depends on how the text was cut. */
 export interface Notes {
-  /** The command line being read: the family of the program, and where its name ended. */
-  command: { readonly family: string } | null
+  /** The command line being read: the family of the program, and how far its line has been followed. */
+  command: { readonly family: string; end: number } | null
   /** A cache of the last `@` in the word that is being looked at by the URL rule. */
   word: { from: number; to: number; lastAt: number; ended: boolean }
   /** The identifier that the key rule looked at last; more anchors in it are no news. */

@@ -1,6 +1,8 @@
 /** Secret places below one place of an object. */
 export interface PathTree {
   readonly secret: boolean
+  /** Nothing is secret here or below. */
+  readonly isEmpty: boolean
   /** What is known below a member or an element. */
   below(key: string): readonly PathTree[]
 }
@@ -8,6 +10,10 @@ export interface PathTree {
 class Node implements PathTree {
   secret = false
   readonly #children = new Map<string, Node>()
+
+  get isEmpty(): boolean {
+    return !this.secret && this.#children.size === 0
+  }
 
   child(segment: string): Node {
     const known = this.#children.get(segment)

@@ -1,6 +1,6 @@
 import type { KeyJudge } from '../keys.js'
 import type { Rule } from '../scan.js'
-import { lineRule, optionRule, programRule, schemeRule } from './commands.js'
+import { optionRule, programRule, schemeRule } from './commands.js'
 import { keyValueRule } from './key-values.js'
 import { pemRule } from './pem.js'
 import { pgpassRule } from './pgpass.js'
@@ -24,7 +24,6 @@ export function allRules(judge: KeyJudge, hideTopology: boolean): Rule[] {
     hashRule,
     programRule,
     optionRule,
-    lineRule,
     keyValueRule(judge, hideTopology),
   ]
 }

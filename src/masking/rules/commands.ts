@@ -16,6 +16,9 @@ const FAMILIES: Readonly<Record<string, Readonly<Record<string, 'glued' | 'next'
   smb: { U: 'login' },
 }
 
+/** An option further than this behind the last one belongs to no command. */
+const OPTION_DISTANCE = 512
+
 /** The programs, by the beginning of their names. */
 const PROGRAMS: readonly (readonly [string, string])[] = [
   ['mysql', 'mysql'],
@@ -43,7 +46,7 @@ const PROGRAMS: readonly (readonly [string, string])[] = [
   ['smbclient', 'smb'],
 ]
 
-/** Notes which program a command line belongs to; the line break forgets it. */
+/** Notes which program a command line belongs to. */
 export const programRule: Rule = {
   id: 'command',
   anchors: PROGRAMS.map(([name]) => name),
@@ -54,17 +57,7 @@ export const programRule: Rule = {
     const stop = scan.skip(end, end + 32, (c) => isWord(c) || c === 0x2d || c === 0x2e)
     const next = scan.at(stop)
     if (scan.open || family === undefined) return null
-    if (isBlank(next) || isQuote(next) || next === 0x2c || next === 0x5c) scan.notes.command = { family }
-    return null
-  },
-}
-
-/** A line break ends a command line. */
-export const lineRule: Rule = {
-  id: 'line',
-  anchors: ['\n'],
-  find: (scan, start) => {
-    if (scan.behind(start) !== 0x5c) scan.notes.command = null
+    if (isBlank(next) || isQuote(next) || next === 0x2c || next === 0x5c) scan.notes.command = { family, end: stop }
     return null
   },
 }
@@ -76,9 +69,10 @@ export const optionRule: Rule = {
     return option.length > 1 ? `--${option}` : `-${option}`
   }),
   find: (scan, start, end) => {
-    const command = scan.notes.command
     const before = scan.behind(start)
-    if (command === null || (!isBlank(before) && !isQuote(before))) return null
+    if (!isBlank(before) && !isQuote(before)) return null
+    const command = commandOf(scan, start)
+    if (command === null) return null
     const dashes = scan.at(start + 1) === 0x2d ? 2 : 1
     const kind = FAMILIES[command.family]?.[scan.slice(start + dashes, end)]
     if (kind === undefined) return null
@@ -87,6 +81,17 @@ export const optionRule: Rule = {
     if (from === null) return null
     return kind === 'login' ? login(scan, from) : argument(scan, from)
   },
+}
+
+/** The program whose line goes on to a position: no line break since its name, or only one behind a backslash. */
+function commandOf(scan: Scan, position: number): { readonly family: string } | null {
+  const { command } = scan.notes
+  if (command === null) return null
+  let i = command.end
+  if (position - i < OPTION_DISTANCE) while (i < position && (scan.at(i) !== 0x0a || scan.at(i - 1) === 0x5c)) i++
+  if (i < position) scan.notes.command = null
+  else command.end = position
+  return scan.notes.command
 }
 
 function glued(scan: Scan, from: number): Found | null {
