@@ -34,7 +34,7 @@ mysql_init() {
 run_mysql() {
   data=/var/lib/mysql
   server=$(command -v mariadbd || command -v mysqld)
-  install -d -o mysql -g mysql "$data" /run/mysqld
+  install -d -o mysql -g mysql "$data" /run/mysqld /var/lib/mysql-files
   if [ ! -d "$data/mysql" ]; then
     case $server in
       *mariadbd) mariadb-install-db --no-defaults --user=mysql --datadir="$data" --skip-test-db \
