@@ -1,3 +1,3 @@
 export { mysql } from './mysql/index.js'
 export { postgres } from './postgres/index.js'
-export { supabase } from './supabase/index.js'
+export { supabase, supabaseRest } from './supabase/index.js'

@@ -1,4 +1,5 @@
 import type { Batch, Column } from '../../../core/batch.js'
+import { AirlockError } from '../../../errors/index.js'
 
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
@@ -8,14 +9,14 @@ const NULL = Buffer.from('null')
 /** Encodes rows as JSON objects for PostgREST. Every value is a string, which Postgres reads with the input function of
  * its type, so that no number loses a digit; JSON goes in as it is. RFC 8259. */
 export class RowEncoder {
+  #columns: readonly Column[]
   #names: readonly Buffer[]
-  #kinds: readonly string[]
   #out = Buffer.allocUnsafe(64 * 1024)
   #at = 0
 
   constructor(columns: readonly Column[]) {
     this.#names = columns.map(({ name }, index) => Buffer.from(`${index === 0 ? '{' : ','}${JSON.stringify(name)}:`))
-    this.#kinds = columns.map(({ type }) => type.kind)
+    this.#columns = columns
   }
 
   get size(): number {
@@ -27,9 +28,9 @@ export class RowEncoder {
     for (let column = 0; column < this.#names.length; column++) {
       this.#bytes(this.#names[column]!)
       const cell = batch.cell(row, column)
-      const kind = this.#kinds[column]
+      const { kind } = this.#columns[column]!.type
       if (cell === null) this.#bytes(NULL)
-      else if (kind === 'json') this.#bytes(cell)
+      else if (kind === 'json') this.#json(cell, column)
       else if (kind === 'bytes') this.#hex(cell)
       else this.#text(cell)
     }
@@ -41,6 +42,14 @@ export class RowEncoder {
     const taken = Buffer.from(this.#out.subarray(0, this.#at))
     this.#at = 0
     return taken
+  }
+
+  #json(cell: Uint8Array, column: number): void {
+    // No other JSON text begins with an n.
+    if (cell.find((byte) => byte > 0x20) === 0x6e) {
+      throw new AirlockError('VALUE_POLICY', { phase: 'write', params: { at: this.#columns[column]!.name } })
+    }
+    this.#bytes(cell)
   }
 
   #text(cell: Uint8Array): void {
