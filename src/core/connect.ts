@@ -3,6 +3,7 @@ import { AirlockError, type ErrorCode } from '../errors/index.js'
 import { unlessAborted } from './bounded.js'
 import type { TlsConfig } from './config-fields.js'
 import { type Candidate, dial, type Lookup, resolveCandidates } from './dial.js'
+import { dialStaggered } from './dial-staggered.js'
 import type { Endpoint, OpenContext, Session } from './driver.js'
 import type { ErrorBoundary } from './errors-at-boundary.js'
 import type { SessionPorts } from './ports.js'
@@ -48,9 +49,10 @@ const FINAL: ReadonlySet<ErrorCode> = new Set([
   'ABORTED',
 ])
 
-/** Opens a session at the first candidate that completes TCP, TLS, greeting and authentication. Candidates are tried in
- * order, each with a fair share of the time that is left, so that an address which accepts and then stalls is given up
- * too. Each attempt owns one socket, destroyed unless it became the result. An authentication failure ends the loop. */
+/** Opens a session at the first candidate that completes TCP, TLS, greeting and authentication. Addresses are dialled in
+ * order and staggered; one after the other, those that accept get a fair share of the time that is left, so that one which
+ * accepts and then stalls is given up too. Each attempt owns one socket, destroyed unless it became the result. An
+ * authentication failure ends the loop. */
 export async function connect(request: ConnectRequest): Promise<Connected> {
   const { boundary, ports } = request
   const deadline = performance.now() + request.timeoutMs
@@ -59,17 +61,20 @@ export async function connect(request: ConnectRequest): Promise<Connected> {
   let attempts = 0
   let failure: AirlockError | undefined
   try {
-    const candidates = await resolveCandidates(request.endpoints, AbortSignal.any(signals), request.lookup)
+    const signal = AbortSignal.any(signals)
+    const candidates = await resolveCandidates(request.endpoints, signal, request.lookup)
     request.onStep?.('dns')
-    for (const [index, candidate] of candidates.entries()) {
-      const left = deadline - performance.now()
-      if (left <= 0) break
+    for await (const dialled of dialStaggered(candidates, signal)) {
       attempts++
-      const share = AbortSignal.timeout(Math.ceil(left / (candidates.length - index)))
+      const share = AbortSignal.timeout(
+        Math.ceil(Math.max(0, deadline - performance.now()) / (candidates.length - attempts + 1)),
+      )
       try {
-        const connected = await attempt(candidate, AbortSignal.any([...signals, share]), request)
+        if ('error' in dialled) throw dialled.error
+        request.onStep?.('tcp')
+        const session = await logIn(dialled.socket, dialled.candidate, AbortSignal.any([signal, share]), request)
         ports.telemetry?.add({ connections_opened: 1 })
-        return connected
+        return { session, socket: dialled.socket }
       } catch (error) {
         ports.telemetry?.add({ connections_failed: 1 })
         failure = moreTelling(failure, connectError(error, boundary, request.signal, attempts))
@@ -82,9 +87,13 @@ export async function connect(request: ConnectRequest): Promise<Connected> {
   throw failure ?? new AirlockError('CONNECT_TIMEOUT', { phase: 'connect', attempts })
 }
 
-async function attempt(candidate: Candidate, signal: AbortSignal, request: ConnectRequest): Promise<Connected> {
-  const socket = await dial(candidate.address, signal)
-  request.onStep?.('tcp')
+/** TLS, greeting and authentication over the socket of one attempt, which is destroyed unless they succeed. */
+async function logIn(
+  socket: Socket,
+  candidate: Candidate,
+  signal: AbortSignal,
+  request: ConnectRequest,
+): Promise<Session> {
   // Whoever listens to the session hears of it; without a listener an error here would end the process.
   socket.on('error', ignoreLateError)
   try {
@@ -102,7 +111,7 @@ async function attempt(candidate: Candidate, signal: AbortSignal, request: Conne
       () => signal.reason as Error,
     )
     if (signal.aborted) throw signal.reason
-    return { session, socket }
+    return session
   } catch (error) {
     socket.destroy()
     // The driver's own error is a consequence of the abort, and says less than its reason.

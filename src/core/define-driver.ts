@@ -40,6 +40,7 @@ export interface Driver<Schema extends z.ZodObject = z.ZodObject> {
 interface SharedConfig {
   readonly tls?: TlsConfig
   readonly connect_timeout_ms: number
+  readonly statement_timeout_ms?: number
 }
 
 /** Wraps a driver's spec with what all drivers share: validation, the attempt loop with its deadline, TLS, error
@@ -72,6 +73,7 @@ export function defineDriver<Schema extends z.ZodObject>(spec: DriverSpec<Schema
         boundary,
         ports: options,
         maskKey: options.maskKey,
+        statementTimeoutMs: shared.statement_timeout_ms,
       })
     },
   }

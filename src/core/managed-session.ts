@@ -15,13 +15,14 @@ import type {
 } from './driver.js'
 import { abortError, type ErrorBoundary } from './errors-at-boundary.js'
 import { type MaskChoices, type MaskKey, maskExtraction } from './mask-batches.js'
+import { Operation } from './operation.js'
 import type { SessionPorts } from './ports.js'
-
-/** How long an operation may take to end after its abort, before its connection is taken from it. */
-const ABORT_MS = 1000
 
 /** How long a polite goodbye to the server may take before the socket is destroyed. */
 const CLOSE_MS = 1500
+
+/** What a peer may be silent beyond its statement timeout, before it counts as gone. */
+const SILENCE_MARGIN_MS = 1000
 
 /** What an open session is called from outside: the driver's session, with masks, error translation, one operation at a
  * time, and a close that is bounded and leaves no socket. Owned by whoever opened it; `await using` closes it. */
@@ -35,6 +36,7 @@ export class ManagedSession implements AsyncDisposable {
   #boundary: ErrorBoundary
   #ports: SessionPorts
   #maskKey: MaskKey | undefined
+  #silenceMs: number | undefined
   #busy = false
   #closing: Promise<void> | undefined
 
@@ -47,6 +49,8 @@ export class ManagedSession implements AsyncDisposable {
     readonly boundary: ErrorBoundary
     readonly ports: SessionPorts
     readonly maskKey: MaskKey | undefined
+    /** The server's own limit for a statement, if it was given one. */
+    readonly statementTimeoutMs?: number | undefined
   }) {
     this.family = options.family
     this.capabilities = options.capabilities
@@ -56,6 +60,8 @@ export class ManagedSession implements AsyncDisposable {
     this.#boundary = options.boundary
     this.#ports = options.ports
     this.#maskKey = options.maskKey
+    const { statementTimeoutMs } = options
+    this.#silenceMs = statementTimeoutMs === undefined ? undefined : statementTimeoutMs + SILENCE_MARGIN_MS
   }
 
   /** What an extraction would read: columns, statement, estimate. */
@@ -66,7 +72,7 @@ export class ManagedSession implements AsyncDisposable {
   }
 
   /** One pass over the source as batches of canonical cells, the masked columns already masked. */
-  extract(request: ExtractRequest & { readonly mask?: MaskChoices }, signal: AbortSignal = never()): Extraction {
+  extract(request: ExtractRequest & { readonly mask?: MaskChoices }, signal?: AbortSignal): Extraction {
     const { mask, ...plain } = request
     const extraction = this.#guarded(plain, signal)
     if (mask === undefined) return extraction
@@ -86,8 +92,8 @@ export class ManagedSession implements AsyncDisposable {
       const problem = `${this.family} has no mode ${plan.mode}`
       return Promise.reject(new AirlockError('UNSUPPORTED', { phase: 'write', params: { problem } }))
     }
-    return this.#exclusive('write', signal, (s) =>
-      need(this.#session.write, 'write').call(this.#session, plan, batches, s),
+    return this.#exclusive('write', signal, (s, operation) =>
+      need(this.#session.write, 'write').call(this.#session, plan, awaited(batches, operation), s),
     )
   }
 
@@ -129,31 +135,34 @@ export class ManagedSession implements AsyncDisposable {
   async #exclusive<T>(
     phase: Phase,
     signal: AbortSignal | undefined,
-    work: (signal: AbortSignal) => Promise<T>,
+    work: (signal: AbortSignal, operation: Operation) => Promise<T>,
   ): Promise<T> {
-    const given = signal ?? never()
-    const leave = this.#enter(phase, given)
+    const operation = this.#enter(phase, signal)
     try {
-      return await work(given)
+      return await work(operation.signal, operation)
     } catch (error) {
-      throw this.#boundary.translate(error, phase, given)
+      throw this.#boundary.translate(error, phase, operation.signal)
     } finally {
-      leave()
+      this.#leave(operation)
     }
   }
 
-  #guarded(request: ExtractRequest, signal: AbortSignal): Extraction {
+  #guarded(request: ExtractRequest, signal: AbortSignal | undefined): Extraction {
     const session = this.#session
     let inner: Extraction | undefined
     const run = async function* (this: ManagedSession): AsyncGenerator<Batch, void, undefined> {
-      const leave = this.#enter('extract', signal)
+      const operation = this.#enter('extract', signal)
       try {
-        inner = need(session.extract, 'extract').call(session, request, signal)
-        yield* inner
+        inner = need(session.extract, 'extract').call(session, request, operation.signal)
+        for await (const batch of inner) {
+          operation.expectOthers()
+          yield batch
+          operation.expectPeer()
+        }
       } catch (error) {
-        throw this.#boundary.translate(error, 'extract', signal)
+        throw this.#boundary.translate(error, 'extract', operation.signal)
       } finally {
-        leave()
+        this.#leave(operation)
       }
     }
     return {
@@ -167,31 +176,41 @@ export class ManagedSession implements AsyncDisposable {
     }
   }
 
-  /** Begins an operation; what it returns ends it. A peer that lets an abort wait loses the connection, so that whatever
-   * the operation waits for ends in bounded time. */
-  #enter(phase: Phase, signal: AbortSignal): () => void {
+  #enter(phase: Phase, signal: AbortSignal | undefined): Operation {
     if (this.#closing !== undefined) throw new AirlockError('SESSION_CLOSED', { phase })
     if (this.#busy) throw new AirlockError('SESSION_BUSY', { phase })
-    if (signal.aborted) throw abortError(signal, phase)
+    if (signal?.aborted) throw abortError(signal, phase)
     this.#busy = true
-    let timer: NodeJS.Timeout | undefined
-    const abort = () => {
-      timer = setTimeout(() => this.#socket?.destroy(), ABORT_MS)
-    }
-    signal.addEventListener('abort', abort, { once: true })
-    return () => {
-      this.#busy = false
-      clearTimeout(timer)
-      signal.removeEventListener('abort', abort)
-    }
+    return new Operation(phase, signal, { socket: this.#socket, silenceMs: this.#silenceMs })
+  }
+
+  #leave(operation: Operation): void {
+    this.#busy = false
+    operation.end()
+  }
+}
+
+/** The batches of a write: while the source works, nothing is expected of the target. */
+function awaited(batches: AsyncIterable<Batch>, operation: Operation): AsyncIterable<Batch> {
+  return {
+    [Symbol.asyncIterator]() {
+      const source = batches[Symbol.asyncIterator]()
+      return {
+        async next() {
+          operation.expectOthers()
+          try {
+            return await source.next()
+          } finally {
+            operation.expectPeer()
+          }
+        },
+        return: async (value) => (await source.return?.(value)) ?? { done: true, value: undefined },
+      }
+    },
   }
 }
 
 function need<T>(method: T | undefined, problem: string): T {
   if (method === undefined) throw new AirlockError('UNSUPPORTED', { params: { problem } })
   return method
-}
-
-function never(): AbortSignal {
-  return new AbortController().signal
 }
