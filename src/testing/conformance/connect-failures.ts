@@ -38,7 +38,7 @@ export function describeConnectFailures(subject: Subject): void {
           ),
         ),
       )
-      await trial.expectNothingLeft(proxy.port)
+      await trial.expectNoSockets(proxy.port)
       proxy.thaw()
       for (let look = 0; look < 5; look++) {
         assert.equal(await trial.database.sessions(), 0)
@@ -69,7 +69,7 @@ export function describeConnectFailures(subject: Subject): void {
       for (const way of ways) await way()
       const before = await countDescriptors()
       for (let round = 0; round < 25; round++) await Promise.all(ways.map((way) => way()))
-      await trial.expectNothingLeft(gone.port, cut.port)
+      await trial.expectNoSockets(gone.port, cut.port)
       if (before !== undefined)
         assert.equal(await settle(async () => (await countDescriptors()) ?? 0, before, GONE_MS), before)
     }),
@@ -93,7 +93,7 @@ export function describeConnectFailures(subject: Subject): void {
       await sleep(150)
       later.abort()
       await trial.within(250, 'CN-3 abort during connect', () => second)
-      await trial.expectNothingLeft(proxy.port)
+      await trial.expectNoSockets(proxy.port)
     }),
     TEST_MS,
   )
@@ -107,7 +107,7 @@ function describeFakes(subject: Subject, wire: WireProtocol): void {
       withoutDatabase(subject, async (trial) => {
         await using fake = await WireFake.start(wire, fault)
         await body(trial, fake)
-        await trial.expectNothingLeft(fake.port)
+        await trial.expectNoSockets(fake.port)
         assert.equal(await settle(() => fake.counts.open, 0, GONE_MS), 0, 'connections left at the fake')
         assert.ok(!fake.received(PASSWORD), 'the password was sent in clear')
       }),

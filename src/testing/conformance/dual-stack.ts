@@ -31,7 +31,7 @@ export function describeDualStack(subject: Subject): void {
         try {
           await body(trial, proxy)
           await trial.end()
-          await trial.expectNothingLeft(proxy.port)
+          await trial.expectNoSockets(proxy.port)
         } finally {
           await proxy.close()
         }

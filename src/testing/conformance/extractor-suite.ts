@@ -54,7 +54,8 @@ function describeRows(subject: Subject): void {
     let batches = 0
     for await (const batch of extraction) {
       batches++
-      assert.ok(batch.data.byteLength <= 32_768 + 2 * BODY_BYTES, `a batch of ${batch.data.byteLength} bytes`)
+      // What one read of the socket adds may come on top.
+      assert.ok(batch.data.byteLength <= 32_768 + 65_536, `a batch of ${batch.data.byteLength} bytes`)
       for (const row of batch.objects()) {
         assert.equal(String(row['body']).length, BODY_BYTES)
         seen.add(String(row['id']))

@@ -82,10 +82,15 @@ export class Trial {
   async within<T>(ms: number, what: string, work: () => Promise<T>): Promise<T> {
     const begun = performance.now()
     const result = await work()
+    this.took(what, begun, ms)
+    return result
+  }
+
+  /** What began then (`performance.now()`) has ended within `ms` and the margin. */
+  took(what: string, begun: number, ms: number): void {
     const took = performance.now() - begun
     this.#subject.api.measured?.(`${this.#subject.driver.spec.family}: ${what}`, took)
     assert.ok(took <= ms + MARGIN_MS, `${what} took ${Math.round(took)} ms of ${ms}`)
-    return result
   }
 
   async end(): Promise<void> {
@@ -96,10 +101,15 @@ export class Trial {
     await this.#database?.drop()
   }
 
-  /** No socket of this process to the server or these ports, and no session of the test's login. */
-  async expectNothingLeft(...ports: readonly number[]): Promise<void> {
-    const all = [this.server.port, ...ports]
-    assert.equal(await settle(() => countSockets(...all), 0, GONE_MS), 0, 'sockets left in the kernel')
+  /** No socket of this process to these ports. */
+  async expectNoSockets(...ports: readonly number[]): Promise<void> {
+    assert.equal(await settle(() => countSockets(...ports), 0, GONE_MS), 0, 'sockets left in the kernel')
+  }
+
+  /** No socket of this process to the server, and no session of the test's login. A proxy of the test has to be closed
+   * before: its sockets count. */
+  async expectNothingLeft(): Promise<void> {
+    await this.expectNoSockets(this.server.port)
     const database = this.#database
     if (database === undefined) return
     assert.equal(await settle(() => database.sessions(), 0, GONE_MS), 0, 'sessions left at the server')
