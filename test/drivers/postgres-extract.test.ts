@@ -162,7 +162,7 @@ describeWith(['postgres'], 'the Postgres source', ({ postgres: engine }) => {
           break
         }
       })
-      expect(ms).toBeLessThan(1_500)
+      expect(ms).toBeLessThan(3_000)
       expect(await running(engine, from)).toBe(0)
       expect(await objects(source.extract({ query: 'SELECT 1 AS one' }))).toEqual([{ one: '1' }])
     }
@@ -184,9 +184,9 @@ describeWith(['postgres'], 'the Postgres source', ({ postgres: engine }) => {
     const consume = async () => {
       for await (const _ of source.extract({ table: 'big', bufferBytes: 4096 }, between.signal)) between.abort()
     }
-    expect((await timed(() => failure(consume(), 'ABORTED'))).ms).toBeLessThan(1_000)
+    expect((await timed(() => failure(consume(), 'ABORTED'))).ms).toBeLessThan(2_000)
     const sleeping = source.extract({ query: 'SELECT 1 FROM pg_sleep(20)' }, AbortSignal.timeout(200))
-    expect((await timed(() => failure(all(sleeping), 'DEADLINE_EXCEEDED'))).ms).toBeLessThan(1_200)
+    expect((await timed(() => failure(all(sleeping), 'DEADLINE_EXCEEDED'))).ms).toBeLessThan(2_000)
     expect(await settle(() => running(engine, from), 0, 1_000)).toBe(0)
     await source.ping()
   })
@@ -203,7 +203,7 @@ describeWith(['postgres'], 'the Postgres source', ({ postgres: engine }) => {
     await engine.endSessions({ user: from.user })
     const { ms, result } = await timed(() => rest)
     expect([result.code, result.exitCode]).toEqual(['CONNECTION_LOST', 5])
-    expect(ms).toBeLessThan(1_000)
+    expect(ms).toBeLessThan(2_000)
     await failure(source.ping(), 'CONNECTION_LOST')
     await source.close()
     await failure(source.ping(), 'SESSION_CLOSED')

@@ -46,7 +46,7 @@ describeWith(['postgres'], 'a Postgres target in trouble', ({ postgres: engine }
       await source.reached
       await engine.endSessions({ user: to.user })
       source.open()
-      expect((await timed(() => write)).ms).toBeLessThan(1_000)
+      expect((await timed(() => write)).ms).toBeLessThan(2_500)
       await failure(target.ping(), 'CONNECTION_LOST')
       await target.close()
       await expectUntouched()
@@ -60,7 +60,7 @@ describeWith(['postgres'], 'a Postgres target in trouble', ({ postgres: engine }
       await source.reached
       stop.abort()
       source.open()
-      expect((await timed(() => write)).ms).toBeLessThan(1_000)
+      expect((await timed(() => write)).ms).toBeLessThan(2_500)
       await target.ping()
       await target.close()
       await expectUntouched()
@@ -75,7 +75,7 @@ describeWith(['postgres'], 'a Postgres target in trouble', ({ postgres: engine }
       })
       await using target = await open(engine, to, { via: proxy })
       const write = failure(target.write({ table: 't', mode }, numbers('id', 300_000)), 'CONNECTION_LOST')
-      expect((await timed(() => write)).ms).toBeLessThan(3_000)
+      expect((await timed(() => write)).ms).toBeLessThan(3_500)
       await target.close()
       await proxy.close()
       await expectUntouched()
@@ -88,7 +88,7 @@ describeWith(['postgres'], 'a Postgres target in trouble', ({ postgres: engine }
     const write = failure(target.write({ table: 't', mode: 'append' }, source.batches), 'CONNECTION_LOST')
     await source.reached
     await engine.endSessions({ user: to.user })
-    expect((await timed(() => write)).ms).toBeLessThan(3_000)
+    expect((await timed(() => write)).ms).toBeLessThan(3_500)
     source.open()
     await target.close()
     await expectUntouched()
@@ -109,7 +109,7 @@ describeWith(['postgres'], 'a Postgres target in trouble', ({ postgres: engine }
     const write = failure(target.write({ table: 't', mode: 'replace' }, numbers('id', 10), stop.signal), 'ABORTED')
     expect(await settle(waits, 1, 1_000)).toBe(1)
     stop.abort()
-    expect((await timed(() => write)).ms).toBeLessThan(800)
+    expect((await timed(() => write)).ms).toBeLessThan(2_500)
     await target.ping()
     await target.close()
     await blocker
@@ -130,8 +130,8 @@ describeWith(['postgres'], 'a Postgres target in trouble', ({ postgres: engine }
       const waiting = failure(work(target, stop.signal), 'ABORTED')
       await sleep(150)
       stop.abort()
-      expect((await timed(() => waiting)).ms).toBeLessThan(2_000)
-      expect((await timed(() => target.close())).ms).toBeLessThan(2_000)
+      expect((await timed(() => waiting)).ms).toBeLessThan(3_500)
+      expect((await timed(() => target.close())).ms).toBeLessThan(3_500)
       expect(await settle(() => countSockets(proxy.port), 0, 1_000)).toBe(0)
       proxy.thaw()
     }
@@ -143,7 +143,7 @@ describeWith(['postgres'], 'a Postgres target in trouble', ({ postgres: engine }
     await using proxy = await FaultProxy.start(engine)
     const target = await open(engine, to, { via: proxy })
     proxy.freeze()
-    expect((await timed(() => target.close())).ms).toBeLessThan(2_000)
+    expect((await timed(() => target.close())).ms).toBeLessThan(3_500)
     expect(await settle(() => countSockets(proxy.port), 0, 1_000)).toBe(0)
     await proxy.close()
     await expectUntouched()
@@ -171,8 +171,8 @@ describeWith(['postgres'], 'a Postgres target in trouble', ({ postgres: engine }
       await source.reached
       await own.kill()
       source.open()
-      expect((await timed(() => write)).ms).toBeLessThan(2_000)
-      expect((await timed(() => target.close())).ms).toBeLessThan(2_000)
+      expect((await timed(() => write)).ms).toBeLessThan(3_500)
+      expect((await timed(() => target.close())).ms).toBeLessThan(3_500)
       expect(await settle(() => countSockets(own.port), 0, 1_000)).toBe(0)
     } finally {
       await own.stop()
