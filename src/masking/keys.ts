@@ -98,7 +98,7 @@ function judge(key: string): KeyVerdict {
   if (SECRET_ENDINGS.some((ending) => last.endsWith(ending))) return 'secret'
   if (last.endsWith('s') && SECRET_ENDINGS.some((ending) => last.endsWith(`${ending}s`))) return 'soft'
   if (last === 'signature' && before === 'access') return 'secret'
-  if (last === 'auth' && (key.startsWith('_') || before === 'basic' || before === 'http' || before === 'proxy'))
+  if (last === 'auth' && (/^_|^x-/i.test(key) || before === 'basic' || before === 'http' || before === 'proxy'))
     return 'secret'
   return TOPOLOGY.has(last) || TOPOLOGY.has(parts.join('')) ? 'topology' : 'public'
 }

@@ -38,6 +38,9 @@ const LEAKS: Readonly<Record<string, readonly string[]>> = {
     'curl -H "X-Api-Key: «abc»" -H \'Cookie: «a=b; c=d»\' https://x.test',
     "{ 'x-api-key': '«abc»', accept: '*/*' }",
     'Bearer «abcdefghijklmnop1234» rejected',
+    '"cookie":«["a=b","c=d"]»,"n":1',
+    'x-supabase-auth: «abc»',
+    ':authorization: «Bearer abc»',
   ],
   'command lines': [
     "mysql -uroot -p'«pa ss»' db",
@@ -46,6 +49,10 @@ const LEAKS: Readonly<Record<string, readonly string[]>> = {
     'java -Dspring.datasource.password=«abc» -jar x',
     '--api-key «abc» --verbose',
     'curl -uapp:«pw1» https://x',
+    "curl -b '«session=abc»' https://x",
+    'ENV DB_PASSWORD «abc»',
+    'openssl rsa -passin pass:«abc» -in k',
+    '--set db.password=«abc»,foo=bar',
   ],
   files: [
     'password: |\n  «line one\n  line two»\nport: 1',
@@ -93,6 +100,14 @@ const UNTOUCHED = [
   'password=%DB_PASSWORD%',
   "fetch(url, { credentials: 'include' })",
   'Unexpected token: }',
+  'secret "db-creds" not found',
+  'arn:aws:secretsmanager:eu-1:1:secret:name',
+  "create user 'a' identified by random password",
+  'ALTER USER a PASSWORD EXPIRE INTERVAL 90 DAY',
+  'Password changed successfully',
+  'https://x.test/reset-password?step=2',
+  'api key rotation: enabled',
+  'Missing required key: password',
 ]
 
 describe('text', () => {

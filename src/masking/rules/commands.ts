@@ -5,7 +5,7 @@ import { bareEnd, quotedEnd, runEnd } from './terminators.js'
 /** How the programs of a family take a password. `glued`: `-psecret`; `next`: `-p secret`; `login`: `-u user:secret`. */
 const FAMILIES: Readonly<Record<string, Readonly<Record<string, 'glued' | 'next' | 'login'>>>> = {
   mysql: { p: 'glued' },
-  curl: { u: 'login', U: 'login', user: 'login', 'proxy-user': 'login' },
+  curl: { b: 'next', u: 'login', U: 'login', user: 'login', 'proxy-user': 'login' },
   http: { a: 'login' },
   redis: { a: 'next' },
   sshpass: { p: 'next' },
@@ -134,7 +134,8 @@ function login(scan: Scan, from: number): Found | null {
 
 function unlessShown(scan: Scan, found: Found): Found | null {
   const stop = scan.skip(found.start, found.start + 130, (c) => c > 0x20 && !isQuote(c) && c !== 0x5c)
-  return isPlaceholder(scan.slice(found.start, stop)) ? null : found
+  const shown = scan.slice(found.start, stop)
+  return shown.startsWith('***') || isPlaceholder(shown) ? null : found
 }
 
 /** At the start of a word, and not in the middle of a path of another kind: `/usr/bin/mysql` counts, `a.mysql` does not. */

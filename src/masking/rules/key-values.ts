@@ -136,6 +136,7 @@ function pairAt(scan: Scan, key: Key, judge: KeyJudge, hideTopology: boolean): F
   scan.hold = from
   if (inQuery && operator.mode === 'word')
     return longEnough(scan, key, from, valueAt(scan, from, { ...joint, mode: 'query' }))
+  if (isResourceName(key, before, from === operator.end)) return null
   if (operator.mode === 'xml') return isElement(scan, key, quoted) ? valueAt(scan, from, joint) : null
   const indent = quoted ? -1 : indentOf(scan, key.start)
   const line = indent >= 0 && (from > operator.end || (!operator.colon && /^[A-Z][A-Z0-9_]*$/.test(key.name)))
@@ -162,6 +163,11 @@ function isDirectory(scan: Scan, key: Key): boolean {
   if (scan.at(key.end) !== 0x3d) return false
   const next = scan.at(key.end + 1)
   return next === 0x2f || (next === 0x22 && scan.at(key.end + 2) === 0x2f) || scan.at(key.end + 2) === 0x3a
+}
+
+/** `arn:aws:secretsmanager:eu-1:1:secret:name`. */
+function isResourceName(key: Key, before: number, glued: boolean): boolean {
+  return before === 0x3a && glued && key.name === 'secret'
 }
 
 /** Some parameters of URLs are secret only when they are long. */
@@ -227,8 +233,7 @@ function withoutOperator(
   if (passwordLike && scan.at(next) === 0x28)
     return valueAt(scan, scan.skip(next + 1, next + 17, isBlank), { ...joint, quotedOnly: true })
   if (next === afterKey) return null
-  if (/^(?:requirepass|masterauth)$/i.test(key.name) || netrcBefore(scan, key.start))
-    return valueAt(scan, skipSpace(scan, next), joint)
+  if (isDirective(scan, key) || netrcBefore(scan, key.start)) return valueAt(scan, skipSpace(scan, next), joint)
   for (const word of ['is', 'to', 'was', 'as', 'by', 'null or']) {
     if (scan.isFolded(next, word) && isBlank(scan.at(next + word.length))) {
       return valueAt(scan, scan.skip(next + word.length, next + word.length + 8, isBlank), {
@@ -237,8 +242,14 @@ function withoutOperator(
       })
     }
   }
-  if (!passwordLike) return null
+  if (!passwordLike || (/secret$/i.test(key.name) && scan.at(next) === 0x22)) return null
   return valueAt(scan, passwordFor(scan, key, next) ?? next, { ...joint, quotedOnly: true })
+}
+
+/** `requirepass x` of Redis, `ENV NAME x` of a Dockerfile, `setx NAME x`, `setenv NAME x`. */
+function isDirective(scan: Scan, key: Key): boolean {
+  if (/^(?:requirepass|masterauth)$/i.test(key.name)) return true
+  return /^(?:ENV|setx|setenv|SetEnv)$/.test(wordBefore(scan, key.start)?.text ?? '')
 }
 
 /** MySQL: `SET PASSWORD FOR 'app'@'%' = 'x'`. Gives the place of the literal. */
@@ -299,11 +310,11 @@ function netrcBefore(scan: Scan, keyStart: number): boolean {
   const user = previousWord(scan, keyStart)
   const name = user && previousWord(scan, user.start)
   if (user === null || name === null) return false
-  if (name.text === 'machine') return user.text.includes('.') || user.text === 'localhost'
+  if (/^["'`]?machine$/.test(name.text)) return user.text.includes('.') || user.text === 'localhost'
   if (name.text !== 'login') return false
   const host = previousWord(scan, name.start)
   if (host === null) return false
-  return host.text === 'default' || previousWord(scan, host.start)?.text === 'machine'
+  return host.text === 'default' || /^["'`]?machine$/.test(previousWord(scan, host.start)?.text ?? '')
 }
 
 function previousWord(scan: Scan, before: number): { readonly text: string; readonly start: number } | null {

@@ -12,17 +12,7 @@ const LITERAL: Joint = {
   quotedOnly: true,
 }
 /** Words between IDENTIFIED and the literal. */
-const STEPS: ReadonlySet<string> = new Set([
-  'by',
-  'as',
-  'using',
-  'password',
-  'with',
-  'via',
-  'values',
-  'or',
-  'sha256_password',
-])
+const STEPS: ReadonlySet<string> = new Set(['by', 'as', 'using', 'password', 'with', 'via', 'values', 'or', 'random'])
 
 /** MySQL and MariaDB: `IDENTIFIED BY 'x'`, `IDENTIFIED WITH plugin BY|AS 'x'`, `IDENTIFIED VIA plugin USING PASSWORD('x')`,
  * `IDENTIFIED BY PASSWORD '*…'`; Oracle's `IDENTIFIED BY x` and `IDENTIFIED BY VALUES 'x'`. */

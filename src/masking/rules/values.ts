@@ -79,7 +79,8 @@ function quotedValue(scan: Scan, from: number, quote: number, level: number, joi
   const until = quotedEnd(quote, level, width, joint.json && quote === 0x22, start)
   const shown = peekQuoted(scan, start, quote)
   if (shown === null) return { start, until }
-  if (isPlaceholder(shown) || isMaskFirst(shown)) return null
+  if (isPlaceholder(shown)) return null
+  if (isMaskFirst(shown) && scan.at(start + shown.length) !== quote) return null
   if (joint.soft && (isNumber(shown) || isFetchMode(shown))) return null
   return { start, until }
 }
@@ -99,7 +100,7 @@ function bareValue(scan: Scan, from: number, joint: Joint): Found | null {
   const word = peekWord(scan, from)
   if (word.done && (isPlaceholder(word.text) || isTruthValue(word.text))) return null
   if (isMaskFirst(word.text) || placeholderWithSpaces(scan, from)) return null
-  if ((first === 0x7b || first === 0x5b) && !joint.header) {
+  if ((first === 0x7b || first === 0x5b) && (joint.json || !joint.header)) {
     const bracketed = bracketedValue(scan, from, first, joint)
     if (bracketed !== undefined) return bracketed
   }
@@ -240,9 +241,10 @@ function isPunctuation(c: number): boolean {
   )
 }
 
-/** A mask that is already there, followed by no word of its own. */
+/** A mask that is already there: what is glued to it was left by the pass that put it there. Where quotes say where the
+ * value ends, a password may begin with asterisks. */
 function isMaskFirst(text: string): boolean {
-  return /^[\\<[({]*\*{3}/.test(text) && !/^[\\<[({]*\*+[\p{L}\p{N}]/u.test(text)
+  return /^[\\<[({]*\*{3}/.test(text)
 }
 
 /** The values of the `credentials` option of `fetch`. */
