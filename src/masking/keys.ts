@@ -69,7 +69,7 @@ export function isHarmlessToken(kind: string): boolean {
 }
 
 /** The words of a key in lower case: `X-Api-Key`, `apiKey`, `API_KEY` and `api.key` all give `api key`. */
-export function wordsOf(key: string): string[] {
+function wordsOf(key: string): string[] {
   return key
     .replace(/([\p{Ll}0-9])(\p{Lu})/gu, '$1 $2')
     .replace(/(\p{Lu}+)(\p{Lu}\p{Ll})/gu, '$1 $2')
