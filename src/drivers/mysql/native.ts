@@ -126,8 +126,12 @@ export class MysqlConnection {
   /** Says goodbye; resolves when the server has closed its side. */
   end(): Promise<void> {
     if (this.#lost !== undefined) return Promise.resolve()
+    const running = this.#onLost
     return new Promise((resolve) => {
-      this.#onLost = () => resolve()
+      this.#onLost = (error) => {
+        running?.(error)
+        resolve()
+      }
       this.#connection.end(() => resolve())
     })
   }
@@ -174,6 +178,8 @@ export async function connectMysql(
     ...(tls === undefined ? {} : { ssl: sslOptions(tls) }),
   }
   const connection = mysql2.createConnection(options)
+  // One error may follow another when the socket is destroyed; one that nobody listens to would end the process.
+  connection.on('error', ignoreLaterError)
   try {
     await new Promise<void>((resolve, reject) => {
       connection.once('connect', () => resolve())
@@ -186,6 +192,10 @@ export async function connectMysql(
     forgetPassword(connection)
   }
   return new MysqlConnection(connection, native.rowHook && hasRowHook(connection))
+}
+
+function ignoreLaterError(): void {
+  // The attempt has failed with the first one; an open connection has a listener that remembers.
 }
 
 function sslOptions(tls: NonNullable<OpenContext['tls']>): NonNullable<ConnectionOptions['ssl']> {
