@@ -119,6 +119,8 @@ async function sendAll(
       next.done !== true;
       next = await copy.unlessRefused(rest.next())
     ) {
+      // A source that never waits would be read to its end before the server's answer is seen.
+      if (signal.aborted) throw abortError(signal, 'write')
       encoder.encode(next.value)
       next.value.release?.()
       await sendFrames(copy, encoder, frames)
