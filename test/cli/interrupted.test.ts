@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, it } from 'vitest'
 import { type Engine, type EngineName, FaultProxy, isMissing, startEngine } from '../../src/testing/index.js'
@@ -110,6 +112,20 @@ describeWith(['mysql', 'postgres'], 'a run that is interrupted in the middle of 
     const once = await frozen('SIGINT')
     expect(once).toBeLessThan(4000)
     expect(await frozen('SIGINT', 'SIGINT')).toBeLessThan(once / 2)
+  })
+
+  it('exits also while something waits that hears no signal', { timeout: TIMEOUT }, async () => {
+    await using p = await project(engines)
+    const started = join(p.folder, 'started')
+    const password = `\${cmd:sh -c 'echo > started; sleep 10'}`
+    await p.configure({ shop: { password }, file: { allow_cmd: true } })
+    const { child, ended } = p.start(['config', 'check'])
+    for (const deadline = Date.now() + 30_000; !existsSync(started) && Date.now() < deadline; ) await sleep(20)
+    expect(existsSync(started)).toBe(true)
+    child.kill('SIGINT')
+    const sent = performance.now()
+    expect(await ended).toMatchObject({ code: 130, signal: null })
+    expect(performance.now() - sent).toBeLessThan(5000)
   })
 
   it.for(['mysql', 'postgres'] as const)('%s ends the session', { timeout: TIMEOUT }, async (side) => {
