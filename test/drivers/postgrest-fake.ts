@@ -10,6 +10,10 @@ export type Fault =
   /** Announces all of the answer, sends half of it and closes. */
   | { readonly kind: 'truncated' }
   | { readonly kind: 'endless' }
+  /** Leaves the last row out, and says nothing of it. */
+  | { readonly kind: 'short' }
+  /** An answer whose end is the end of the connection, as a cut would be. */
+  | { readonly kind: 'unframed' }
   | { readonly kind: 'stalled' }
   /** Does what was asked, and closes without an answer. */
   | { readonly kind: 'lost' }
@@ -87,7 +91,12 @@ export class PostgrestFake {
     const [table = '', query = ''] = path.slice(1).split('?')
     const [status, extra, body] = await this.#respond(method, decodeURIComponent(table), query, request)
     if (fault?.kind === 'lost') return void response.destroy()
-    const bytes = Buffer.from(body)
+    const bytes = Buffer.from(fault?.kind === 'short' ? body.slice(0, body.lastIndexOf('\n')) : body)
+    if (fault?.kind === 'unframed') {
+      response.useChunkedEncodingByDefault = false
+      response.writeHead(status, { ...extra, connection: 'close' }).end(bytes)
+      return
+    }
     response.writeHead(status, { ...extra, ...(method === 'HEAD' ? {} : { 'content-length': bytes.length }) })
     if (fault?.kind === 'truncated') response.write(bytes.subarray(0, bytes.length / 2), () => response.destroy())
     else response.end(bytes)

@@ -181,6 +181,8 @@ describeWith(['postgres'], 'the REST channel', ({ postgres: engine }) => {
     [{ kind: 'status', status: 500 }, 'QUERY_FAILED'],
     [{ kind: 'truncated' }, 'CONNECTION_LOST'],
     [{ kind: 'endless' }, 'RESPONSE_TOO_LARGE'],
+    [{ kind: 'short' }, 'PROTOCOL_ERROR'],
+    [{ kind: 'unframed' }, 'PROTOCOL_ERROR'],
   ] as const)('fails on page two: %o', async (fault, code) => {
     const session = await open({ max_response_bytes: 200_000 })
     once('GET', 2, fault)

@@ -60,6 +60,10 @@ export class RestSession implements Session {
     await this.#client.text({ method: 'HEAD', path: '/', headers: {}, repeatable: false }, signal)
   }
 
+  async reset(): Promise<void> {
+    // The API keeps nothing between two requests.
+  }
+
   async close(): Promise<void> {
     await this.#client.destroy()
   }
