@@ -88,10 +88,10 @@ export class WireFake {
 
   async #close(): Promise<void> {
     for (const timer of this.#timers) clearTimeout(timer)
-    const closed = once(this.#server, 'close')
+    const closed = [this.#server, ...this.#sockets].map((one) => once(one, 'close'))
     this.#server.close()
     for (const socket of this.#sockets) socket.destroy()
-    await closed
+    await Promise.all(closed)
   }
 
   #accept(socket: Socket): void {
