@@ -239,10 +239,13 @@ describeWith(['mysql', 'postgres'], 'a run that fails on real servers', (engines
         stream: { table: 'wide', target_table: 'wide', mask: {} },
       })
     } finally {
-      await p.target.exec(`ALTER ROLE ${p.target.user} RESET ALL`, 'admin')
-      await p.target.exec('DROP TABLE IF EXISTS wide', 'admin')
-      await p.target.exec(`DROP TABLESPACE IF EXISTS ${space}`, 'admin')
-      await disk.remove()
+      try {
+        await p.target.exec(`ALTER ROLE ${p.target.user} RESET ALL`, 'admin')
+        await p.target.exec('DROP TABLE IF EXISTS wide', 'admin')
+        await p.target.exec(`DROP TABLESPACE IF EXISTS ${space}`, 'admin')
+      } finally {
+        await disk.remove()
+      }
     }
   })
 })

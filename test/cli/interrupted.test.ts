@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { expect, it } from 'vitest'
+import { expect, it, onTestFinished } from 'vitest'
 import { type Engine, type EngineName, FaultProxy, isMissing, startEngine } from '../../src/testing/index.js'
 import { describeWith } from '../setup/engines.js'
 import { calmLine, type Ended, type Running } from './airlock.js'
@@ -144,6 +145,7 @@ describeWith(['mysql', 'postgres'], 'a run that is interrupted in the middle of 
     try {
       const load = await startLoad({ ...engines, [side]: doomed })
       const { p, running } = load
+      onTestFinished(() => rm(p.folder, { recursive: true, force: true }))
       await doomed.kill()
       const ended = await running.ended
       await Promise.all([load.source.close(), load.target.close()])
