@@ -38,7 +38,7 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   }
   await stop()
   const reasons = [mysql, postgres].flatMap((outcome) =>
-    outcome.status === 'rejected' ? [String(outcome.reason)] : [],
+    outcome.status === 'rejected' ? [(outcome.reason as Error).message] : [],
   )
-  throw new Error(`no containers of ${images.mysql} and ${images.postgres}: ${reasons.join('; ')}`)
+  throw new Error(`containers for ${project.name}: ${reasons.join('; ')}`)
 }

@@ -5,8 +5,8 @@
 #
 # Each becomes airlock-standin-<name>:debian in the daemon of DOCKER_HOST, in place of an earlier one. Debian 13 has the
 # major versions of the default images mariadb:11 and postgres:17; MySQL is in Debian's unstable alone, in a newer major
-# version than mysql:8.4. Needs root, debootstrap and docker; DEBIAN_MIRROR replaces the mirror. Takes about a minute and
-# 600 MB of temporary files an image, and leaves nothing but the images.
+# version than mysql:8.4. Needs root, debootstrap and docker; DEBIAN_MIRROR replaces the mirror. Takes one to
+# two minutes and 600 MB of temporary files an image, and leaves nothing but the images.
 set -euo pipefail
 cd "$(dirname "$0")"
 

@@ -21,14 +21,14 @@ mysql_init() {
   user=${MYSQL_USER:-${MARIADB_USER:-}}
   password=$(literal "${MYSQL_PASSWORD:-${MARIADB_PASSWORD:-}}")
   # A file of the server's own, so that no password is an argument. It is read before the server listens.
-  echo "ALTER USER root@localhost IDENTIFIED BY $root;"
-  echo "CREATE USER IF NOT EXISTS root@'%' IDENTIFIED BY $root;"
-  echo "GRANT ALL ON *.* TO root@'%' WITH GRANT OPTION;"
-  if [ -n "$database" ]; then echo "CREATE DATABASE IF NOT EXISTS \`$database\`;"; fi
-  if [ -n "$user" ]; then
-    echo "CREATE USER IF NOT EXISTS '$user'@'%' IDENTIFIED BY $password;"
-    if [ -n "$database" ]; then echo "GRANT ALL ON \`$database\`.* TO '$user'@'%';"; fi
-  fi
+  cat <<SQL
+ALTER USER root@localhost IDENTIFIED BY $root;
+CREATE USER IF NOT EXISTS root@'%' IDENTIFIED BY $root;
+GRANT ALL ON *.* TO root@'%' WITH GRANT OPTION;
+SQL
+  if [ -n "$database" ]; then printf '%s\n' "CREATE DATABASE IF NOT EXISTS \`$database\`;"; fi
+  if [ -n "$user" ]; then printf '%s\n' "CREATE USER IF NOT EXISTS '$user'@'%' IDENTIFIED BY $password;"; fi
+  if [ -n "$user" ] && [ -n "$database" ]; then printf '%s\n' "GRANT ALL ON \`$database\`.* TO '$user'@'%';"; fi
 }
 
 run_mysql() {

@@ -65,7 +65,7 @@ const SPECS: Record<EngineName, ContainerSpec> = {
 /** Starts an engine in a container by testcontainers, with a random password and TLS like a private server's. `image` is
  * mysql:8.4 or postgres:17 unless AIRLOCK_TEST_MYSQL_IMAGE or AIRLOCK_TEST_POSTGRES_IMAGE names another one. Gives a
  * reason instead: within half a second where no Docker daemon answers, after five minutes where it does not get the
- * image. Throws testcontainers' errors, e.g. for an image that does not exist. */
+ * image. Throws, with testcontainers' words, for an image that cannot be had or whose server ends at once. */
 export async function startContainer(
   engine: EngineName,
   options: EngineOptions,
@@ -77,7 +77,9 @@ export async function startContainer(
     names: options.certificate?.names ?? ['localhost', SERVER_NAME],
     expired: options.certificate?.expired ?? false,
   })
-  const starting = launch(engine, options, image, login.password, certificates)
+  const starting = launch(engine, options, image, login.password, certificates).catch((error: unknown) => {
+    throw new Error(`${image}: ${error instanceof Error ? error.message.trim() : String(error)}`)
+  })
   const container = await Promise.race([starting, sleep(START_MS, undefined, { ref: false })])
   if (container === undefined) {
     // It cannot be called off: whatever comes of it yet is ended, and a failure is no news any more.
