@@ -56,6 +56,10 @@ function outputOf(child: ChildProcess, options: SecretCommandOptions): Promise<U
       fail()
     }
     const timer = setTimeout(giveUp, options.deadlineMs ?? DEADLINE_MS)
+    // A group of its own hears no Ctrl-C: when this process ends, so does the command.
+    const onExit = () => killGroup(child)
+    process.once('exit', onExit)
+    child.on('close', () => process.off('exit', onExit))
     child.stdout?.on('data', (chunk: Buffer) => {
       chunks.push(chunk)
       size += chunk.length

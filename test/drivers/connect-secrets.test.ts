@@ -1,3 +1,4 @@
+import { generateKeyPairSync, type KeyObject, privateDecrypt } from 'node:crypto'
 import type { Socket } from 'node:net'
 import { describe, expect, it } from 'vitest'
 import { mysql, postgres } from '../../src/drivers/index.js'
@@ -43,6 +44,43 @@ describe('a MySQL server that asks for the password in clear', () => {
     expect(fake.received().includes(given.user)).toBe(true)
     expect(fake.received().includes(password)).toBe(false)
     expect(fake.connections()).toBe(1)
+  })
+
+  // The loopback half is the control: there nothing is refused, and the rogue's key does open what was sent.
+  it('that offers a key of its own gets no password encrypted with it, but on loopback', async () => {
+    const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+    const pem = Buffer.from(publicKey.export({ type: 'spki', format: 'pem' }))
+    await using rogue = await wireFake((socket) => {
+      socket.write(packet(0, mysqlGreeting()))
+      const scramble = Buffer.from('abcdefghijklmnopqrst\0', 'latin1')
+      const turns = [
+        packet(2, Buffer.concat([Buffer.from('\xfecaching_sha2_password\0', 'latin1'), scramble])),
+        packet(4, Buffer.from([1, 4])),
+        packet(6, Buffer.concat([Buffer.from([1]), pem])),
+      ]
+      socket.on('data', () => {
+        const turn = turns.shift()
+        if (turn !== undefined) socket.write(turn)
+      })
+    })
+    const opens = (host: string) => {
+      const given = {
+        ...login(),
+        host,
+        port: rogue.port,
+        password: new Secret(canary(), 'p'),
+        tls: { mode: 'disable' as const },
+      }
+      return mysql.open(given, { lookup: async () => [{ address: HOST, family: 4 }] })
+    }
+    const encrypted = () => {
+      const sent = rogue.received()
+      return sent.length < 256 ? undefined : tryDecrypt(privateKey, sent.subarray(-256))
+    }
+    await failure(opens('db.example'), 'CLEARTEXT_REFUSED')
+    expect(encrypted()).toBeUndefined()
+    await failure(opens('localhost'))
+    expect(encrypted()).toBeDefined()
   })
 
   it('that asks for a file of this machine gets nothing either', async () => {
@@ -141,4 +179,13 @@ function answerWithFileRequest(socket: Socket): void {
     else if (messages === 2) socket.write(packet(1, Buffer.from('\xfb/etc/passwd', 'latin1')))
     else socket.end()
   })
+}
+
+/** What was encrypted with the key, or undefined for bytes that were not. */
+function tryDecrypt(key: KeyObject, bytes: Buffer): Buffer | undefined {
+  try {
+    return privateDecrypt({ key, oaepHash: 'sha1' }, bytes)
+  } catch {
+    return undefined
+  }
 }

@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module'
 import type { Connection, ConnectionOptions, FieldPacket } from 'mysql2'
 import type { OpenContext } from '../../core/driver.js'
-import { serverNameIndication } from '../../core/tls.js'
+import { isLoopback, serverNameIndication } from '../../core/tls.js'
 import { AirlockError } from '../../errors/index.js'
 import type { MysqlConfig } from './config.js'
 
@@ -161,6 +161,7 @@ export async function connectMysql(
     // mysql2 checks no name where the host is an address.
     throw new AirlockError('TLS_NAME_MISMATCH', { phase: 'connect' })
   }
+  const refusal = { keyRefused: false }
   const options: ConnectionOptions = {
     host: tls?.serverName ?? (endpoint.kind === 'tcp' ? endpoint.host : 'localhost'),
     stream: () => context.socket,
@@ -172,6 +173,7 @@ export async function connectMysql(
     connectAttributes: { program_name: 'airlock' },
     // Never LOCAL INFILE: a server may ask for any file of this machine.
     flags: ['-LOCAL_FILES'],
+    authPlugins: refuseForeignKeys(mysql2, context, refusal),
     ...(config.user === undefined ? {} : { user: config.user }),
     ...(config.password === undefined ? {} : { password: config.password.reveal() }),
     ...(config.database === undefined ? {} : { database: config.database }),
@@ -187,6 +189,7 @@ export async function connectMysql(
       context.socket.once('close', () => reject(lostConnection()))
     })
   } catch (error) {
+    if (refusal.keyRefused) throw new AirlockError('CLEARTEXT_REFUSED', { phase: 'connect' })
     throw tlsError(connection) ?? error
   } finally {
     forgetPassword(connection)
@@ -196,6 +199,24 @@ export async function connectMysql(
 
 function ignoreLaterError(): void {
   // The attempt has failed with the first one; an open connection has a listener that remembers.
+}
+
+/** Over a link without TLS, these plugins encrypt the password with whatever key the other side sends: to whoever sits in
+ * between that is as good as in clear. On loopback nobody does. */
+function refuseForeignKeys(
+  { authPlugins }: typeof import('mysql2'),
+  { tls, endpoint }: OpenContext,
+  refusal: { keyRefused: boolean },
+): NonNullable<ConnectionOptions['authPlugins']> {
+  if (tls !== undefined || endpoint.kind === 'unix' || isLoopback(endpoint.host)) return {}
+  const onServerPublicKey = () => {
+    refusal.keyRefused = true
+    throw new Error('refused')
+  }
+  return {
+    caching_sha2_password: authPlugins.caching_sha2_password({ onServerPublicKey }),
+    sha256_password: authPlugins.sha256_password({ onServerPublicKey }),
+  }
 }
 
 function sslOptions(tls: NonNullable<OpenContext['tls']>): NonNullable<ConnectionOptions['ssl']> {
