@@ -10,7 +10,7 @@ import type { FixtureDatabase, ServerAddress, ServerFixture } from './server-fix
 import type { TestApi } from './test-api.js'
 
 /** What a busy machine may add to any bound. */
-export const MARGIN_MS = 2_000
+const MARGIN_MS = 2_000
 /** How long sockets and sessions may take to disappear. */
 export const GONE_MS = 3_000
 /** What one test may take on a loaded machine. */
