@@ -104,7 +104,8 @@ async function runStreams(
   }
   const after = telemetry.snapshot()
   const status = statusOf(reports, signal)
-  telemetry.add({ ...(status === 'ok' ? { runs_completed: 1 } : { runs_failed: 1 }) })
+  const run_us = Math.round((performance.now() - started) * 1000)
+  telemetry.add({ run_us, ...(status === 'ok' ? { runs_completed: 1 } : { runs_failed: 1 }) })
   telemetry.emit(status === 'ok' ? 'run.completed' : 'run.failed', { run: runId, status })
   return {
     run_id: runId,

@@ -17,6 +17,9 @@ export interface StreamReport {
   readonly route: string | null
   readonly rows_read: number
   readonly rows_masked: number
+  /** Bytes of cells that came from the source, after masking. */
+  readonly bytes_read: number
+  readonly batches: number
   readonly rows_sent: number
   readonly rows_confirmed: number
   readonly rows_written: number

@@ -32,7 +32,8 @@ export async function runStream(plan: StreamPlan, run: StreamRun): Promise<Strea
   const started = performance.now()
   const extraction = run.source.extract(plan.request, run.signal)
   const masked = maskExtraction(extraction, plan.stream.mask, plan.mask)
-  const batches = observed(masked, plan, run.onProgress)
+  const seen = { rows: 0, bytes: 0, batches: 0 }
+  const batches = observed(masked, seen, plan, run.onProgress)
   const receipt = await run.target.write(
     {
       ...plan.write,
@@ -50,6 +51,8 @@ export async function runStream(plan: StreamPlan, run: StreamRun): Promise<Strea
     route: receipt.route,
     rows_read: extraction.rowsRead,
     rows_masked: masked.rowsMasked,
+    bytes_read: seen.bytes,
+    batches: seen.batches,
     rows_sent: receipt.rowsSent,
     rows_confirmed: receipt.rowsConfirmed,
     rows_written: receipt.rowsCounted,
@@ -70,19 +73,19 @@ function compareCounts(read: Extraction, masked: MaskedExtraction, receipt: Writ
 
 async function* observed(
   batches: AsyncIterable<Batch>,
+  seen: { rows: number; bytes: number; batches: number },
   plan: StreamPlan,
   onProgress: ((progress: Progress) => void) | undefined,
 ): AsyncGenerator<Batch, void, undefined> {
   const started = performance.now()
-  let rows = 0
-  let bytes = 0
   for await (const batch of batches) {
-    rows += batch.rowCount
-    bytes += batch.data.byteLength
+    seen.rows += batch.rowCount
+    seen.bytes += batch.data.byteLength
+    seen.batches++
     onProgress?.({
       stream: plan.stream.name,
-      rows,
-      bytes,
+      rows: seen.rows,
+      bytes: seen.bytes,
       estimatedRows: plan.estimatedRows,
       seconds: secondsSince(started),
     })
