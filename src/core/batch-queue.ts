@@ -58,12 +58,14 @@ export class BatchQueue implements AsyncIterable<Batch> {
     this.#signal()
   }
 
-  /** Fails the consumer at once: what is still queued is dropped, because it will be rolled back anyway. */
+  /** Fails the consumer at once: what is still queued is dropped, because it will be rolled back anyway. The source is
+   * read on, lest the server's next answer waits behind a paused socket. */
   fail(error: Error): void {
     if (this.#ended || this.#failure !== undefined) return
     this.#failure = error
     this.#batches = []
     this.#bytes = 0
+    this.#resume()
     this.#signal()
   }
 
@@ -98,10 +100,13 @@ export class BatchQueue implements AsyncIterable<Batch> {
 
   #release(batch: Batch): void {
     this.#bytes -= batch.byteLength
-    if (this.#paused && this.#bytes <= this.#budget / 2) {
-      this.#paused = false
-      this.#source.resume()
-    }
+    if (this.#bytes <= this.#budget / 2) this.#resume()
+  }
+
+  #resume(): void {
+    if (!this.#paused) return
+    this.#paused = false
+    this.#source.resume()
   }
 
   #signal(): void {

@@ -121,18 +121,23 @@ export function describeStreamFailures(subject: Subject): void {
     await trial.expectNothingLeft()
   })
 
-  test('CN-7 hears of an error after some rows (rows, then next use)', async (session, trial) => {
-    let rows = 0
-    const consume = async () => {
-      for await (const batch of session.extract({ query: dialect.failAt(TABLE, ROWS - 50), ...SMALL })) {
-        rows += batch.rowCount
-        batch.release?.()
+  test('CN-7 hears of an error after some rows, also while it holds the server back (rows, then next use)', async (session, trial) => {
+    const wide = { query: dialect.failAt(TABLE, ROWS - 50), ...SMALL }
+    // Rows and error arrive together, and the first row fills the buffer.
+    const narrow = { query: dialect.failAt(TABLE, 50), select: ['id', 'x'], batchBytes: 16, bufferBytes: 1 }
+    for (const request of [wide, narrow]) {
+      let rows = 0
+      const consume = async () => {
+        for await (const batch of session.extract(request)) {
+          rows += batch.rowCount
+          batch.release?.()
+        }
       }
+      await trial.within(1_000, 'CN-7 error of the server', () => failure(consume()))
+      assert.ok(rows < ROWS, 'the rows looked complete')
+      await session.ping()
+      await trial.expectIdle()
     }
-    await failure(consume())
-    assert.ok(rows < ROWS, 'the rows looked complete')
-    await session.ping()
-    await trial.expectIdle()
     assert.equal(await drain(session.extract({ table: TABLE })), ROWS)
   })
 }
