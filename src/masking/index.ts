@@ -1,6 +1,7 @@
 export { maskColumn } from './columns/index.js'
 export { type MaskDsnOptions, maskDsn } from './dsn/index.js'
 export type { ErrorContext } from './error-layer.js'
+export { type LineDestination, maskLines } from './log-destination.js'
 export { createMasker, type Masker, type MaskerOptions, type MaskerStats } from './masker.js'
 export type { RegistryCounts, SecretHandle } from './registry.js'
 export { Secret } from './secret.js'
