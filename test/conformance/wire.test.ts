@@ -13,7 +13,7 @@ const clients: Record<WireProtocol, (port: number) => { connected: Promise<boole
       port,
       user: 'u',
       password: 'naive',
-      connectTimeout: 1_000,
+      connectTimeout: 500,
     })
     const connected = new Promise<boolean>((resolve) => {
       connection.once('connect', () => resolve(true))
@@ -27,7 +27,7 @@ const clients: Record<WireProtocol, (port: number) => { connected: Promise<boole
       port,
       user: 'u',
       password: 'naive',
-      connectionTimeoutMillis: 1_000,
+      connectionTimeoutMillis: 500,
     })
     const connected = new Promise<boolean>((resolve) => {
       client.on('error', () => resolve(false))
@@ -52,7 +52,7 @@ describe.each(['mysql', 'postgres'] as const)('fakes of %s', (protocol) => {
   it.each<StallingKind>(['accept-stall', 'greeting-stall', 'auth-stall'])('%s: keep a client waiting', async (kind) => {
     await using fake = await WireFake.start(protocol, { kind })
     const client = clients[protocol](fake.port)
-    const early = await Promise.race([client.connected, sleep(300, 'waiting')])
+    const early = await Promise.race([client.connected, sleep(150, 'waiting')])
     expect(early).toBe('waiting')
     expect(fake.counts).toMatchObject({ open: 1, connections: 1, authAttempts: kind === 'auth-stall' ? 1 : 0 })
     expect(await client.connected).toBe(false)
