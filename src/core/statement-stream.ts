@@ -69,6 +69,8 @@ export async function* streamStatement(
         queue.fail(error as Error)
       }
     }
+  // An aborted signal tells nobody any more: the statement would be sent, and nothing would end it.
+  if (signal.aborted) throw abortError(signal, 'extract')
   signal.addEventListener('abort', abort, { once: true })
   try {
     flow = await statement.start({

@@ -26,11 +26,15 @@ export interface CopyOutHandler {
   fail(error: unknown): void
 }
 
+/** How long a statement waits for a cancel request that is on its way. */
+const CANCEL_MS = 2000
+
 /** One authenticated connection. The only place that knows pg. */
 export class PostgresConnection {
   readonly processId: number
   readonly #client: Client
   #lost: unknown
+  #cancelling: Promise<void> | undefined
 
   constructor(client: Client) {
     this.#client = client
@@ -50,6 +54,7 @@ export class PostgresConnection {
 
   /** Runs one statement and gives its rows as text. Values travel as parameters, never inside the text. */
   async query(text: string, values: readonly (string | number | null)[] = []): Promise<PgResult> {
+    if (this.#cancelling !== undefined) await atMost(CANCEL_MS, this.#cancelling)
     if (this.#lost !== undefined) throw this.#lost
     const config = { text, rowMode: 'array' as const, types: { getTypeParser: () => asText } }
     const result = await this.#client
@@ -102,10 +107,16 @@ export class PostgresConnection {
     return stream
   }
 
-  /** Asks the server, over a connection of its own, to cancel what this one runs. */
+  /** Asks the server, over a connection of its own, to cancel what this one runs. The next statement waits for it: a
+   * request still on its way would end that one instead. */
   async cancel(context: OpenContext, signal: AbortSignal): Promise<void> {
     const { processID, secretKey } = this.#client as unknown as { processID: number; secretKey: number }
-    await sendCancel(context, signal, processID, secretKey)
+    this.#cancelling ??= sendCancel(context, signal, processID, secretKey)
+    try {
+      await this.#cancelling
+    } finally {
+      this.#cancelling = undefined
+    }
   }
 
   /** Says goodbye; resolves when the server has closed its side. */

@@ -12,6 +12,8 @@ import { failure, type Subject, TEST_MS, type Trial, withDatabase } from './tria
 
 /** A name that only the injected lookups know: no name server answers for `.test` (RFC 6761). */
 const HOST = 'dual.airlock.test'
+/** For links without TLS: MySQL's own logins need one, but on loopback. Which address it means is injected all the same. */
+const PLAIN_HOST = 'localhost'
 const PLAIN = { mode: 'disable' } as const
 const PASSWORD = 'a-password-of-nobody'
 
@@ -38,7 +40,7 @@ export function describeDualStack(subject: Subject): void {
       }),
       TEST_MS,
     )
-  const via = (port: number) => ({ at: { host: HOST, port }, tls: PLAIN, lookup: fixed(first, second) })
+  const via = (port: number) => ({ at: { host: PLAIN_HOST, port }, tls: PLAIN, lookup: fixed(first, second) })
 
   test('DU-1 gets in where the first address refuses (sockets)', second, async (trial, { port }) => {
     const session = await trial.within(1_000, 'DU-1 refused', () => trial.open(via(port)))
@@ -72,9 +74,9 @@ export function describeDualStack(subject: Subject): void {
         'CONNECT_REFUSED',
         'CONNECT_UNREACHABLE',
       )
-      for (const secret of [HOST, first, String(port)])
+      for (const secret of [PLAIN_HOST, first, String(port)])
         assert.ok(!`${error.stack}${JSON.stringify(error)}`.includes(secret))
-      const nameless = () => Promise.reject(Object.assign(new Error(HOST), { code: 'ENOTFOUND' }))
+      const nameless = () => Promise.reject(Object.assign(new Error(PLAIN_HOST), { code: 'ENOTFOUND' }))
       await failure(trial.open({ ...via(port), lookup: nameless }), 'HOST_NOT_FOUND')
     },
   )
@@ -106,7 +108,7 @@ export function describeDualStack(subject: Subject): void {
       )
       assert.deepEqual([held, failed], [[1, 1], 2])
       assert.match(error.message, /\(2 attempts\)/)
-      for (const secret of [HOST, first, second, String(port)]) assert.ok(!error.message.includes(secret))
+      for (const secret of [PLAIN_HOST, first, second, String(port)]) assert.ok(!error.message.includes(secret))
     },
   )
 
