@@ -82,6 +82,20 @@ describeWith(['postgres'], 'a Postgres target in trouble', ({ postgres: engine }
     })
   })
 
+  // Seen red without the look at the connection around COMMIT: it was CONNECTION_LOST, which says that nothing was committed.
+  it('is lost while it commits: nobody claims to know what became of the rows', async () => {
+    await using proxy = await FaultProxy.start(engine)
+    await using target = await open(engine, to, { via: proxy })
+    const beforeCommit = () => {
+      proxy.freeze()
+      setTimeout(() => proxy.cut('rst'), 200)
+    }
+    await failure(target.write({ table: 't', mode: 'append', beforeCommit }, numbers('id', 10)), 'OUTCOME_UNKNOWN')
+    await target.close()
+    await proxy.close()
+    await expectUntouched()
+  })
+
   it('ends although its source hangs: a session that is gone is not waited for', async () => {
     await using target = await open(engine, to)
     const source = gated(numbers('id', 5000), 2)

@@ -39,7 +39,7 @@ export async function writeBatches(
       const receipt = await load(connection, plan, first.value, source, signal)
       await plan.beforeCommit?.(receipt)
       if (signal.aborted) throw abortError(signal, 'write')
-      await transactions.commit()
+      await commit(connection, transactions)
       return receipt
     } catch (error) {
       await transactions.rollback()
@@ -49,6 +49,17 @@ export async function writeBatches(
     // The source has to hear of a failure here, or its statement would go on. One that waits for a stalled server hears
     // of it when its session is closed.
     if (source.return !== undefined) await atMost(RETURN_MS, source.return())
+  }
+}
+
+/** Between COMMIT and its answer nobody but the server knows. Throws OUTCOME_UNKNOWN when the answer never came. */
+async function commit(connection: PostgresConnection, transactions: Transactions): Promise<void> {
+  const sent = connection.usable
+  try {
+    await transactions.commit()
+  } catch (error) {
+    if (sent && !connection.usable) throw new AirlockError('OUTCOME_UNKNOWN', { phase: 'write' })
+    throw error
   }
 }
 
