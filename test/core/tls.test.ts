@@ -1,3 +1,6 @@
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import type { TlsConfig } from '../../src/core/config-fields.js'
 import type { Endpoint } from '../../src/core/driver.js'
@@ -74,4 +77,20 @@ describe('TLS settings', () => {
     expect((error as AirlockError).message).toContain('tls.key')
     expect(JSON.stringify(error)).not.toContain('secret-place')
   })
+})
+
+// Seen red without the look at the mode of the file.
+it('refuses a private key that other users can read, and takes one that they cannot', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'airlock-key-'))
+  const key = join(folder, 'key.pem')
+  try {
+    writeFileSync(key, 'a key', { mode: 0o600 })
+    expect(resolveTls({ mode: 'require', key }, tcp('db.example.com'))?.options.key).toBe('a key')
+    chmodSync(key, 0o640)
+    expect(() => resolveTls({ mode: 'require', key }, tcp('db.example.com'))).toThrow(
+      expect.objectContaining({ code: 'SECRET_FILE_OPEN' }),
+    )
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
 })
