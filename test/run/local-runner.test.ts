@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import { loadPipeline } from '../../src/config/load-pipeline.js'
+import { pipelineOfCopy } from '../../src/run/api.js'
 import { planPipeline, type RunOptions, runPipeline } from '../../src/run/local-runner.js'
 import type { RunReport } from '../../src/run/report.js'
 import type { StreamPlan } from '../../src/run/stream-plan.js'
@@ -50,26 +51,27 @@ describeWith(['mysql', 'postgres'], 'a run in this process', (engines) => {
   })
   afterAll(() => Promise.all([from.drop(), to.drop()]))
 
+  const login = (
+    engine: { host: string; port: number },
+    driver: string,
+    { name, user }: TestDatabase,
+    variable: string,
+  ) => ({
+    driver,
+    host: engine.host,
+    port: engine.port,
+    database: name,
+    user,
+    password: `\${env:${variable}}`,
+  })
+
   const workspace = async (more: object = {}) => {
-    const connection = (
-      engine: { host: string; port: number },
-      driver: string,
-      { name, user }: TestDatabase,
-      variable: string,
-    ) => ({
-      driver,
-      host: engine.host,
-      port: engine.port,
-      database: name,
-      user,
-      password: `\${env:${variable}}`,
-    })
     const file = {
       home: 'kept',
       mask_key: '${env:MASK_KEY}',
       connections: {
-        shop: connection(engines.mysql, 'mysql', from, 'SHOP'),
-        warehouse: connection(engines.postgres, 'postgres', to, 'WAREHOUSE'),
+        shop: login(engines.mysql, 'mysql', from, 'SHOP'),
+        warehouse: login(engines.postgres, 'postgres', to, 'WAREHOUSE'),
       },
       ...more,
     }
@@ -105,6 +107,40 @@ describeWith(['mysql', 'postgres'], 'a run in this process', (engines) => {
     expect(await settle(() => engines.mysql.sessions({ database: from.name }), 0, 1_000)).toBe(0)
     expect(await settle(() => engines.postgres.sessions({ database: to.name }), 0, 1_000)).toBe(0)
   }
+
+  // Seen red with the pools' limit ignored.
+  it('runs streams side by side within max_connections, and reports them in the order of the file', async () => {
+    const streams = { orders: { mode: 'replace' }, events: { mode: 'replace' }, wide: { mode: 'replace' } }
+    const { report } = await run(
+      streams,
+      { parallel: 9 },
+      {
+        connections: {
+          shop: { ...login(engines.mysql, 'mysql', from, 'SHOP'), max_connections: 2 },
+          warehouse: login(engines.postgres, 'postgres', to, 'WAREHOUSE'),
+        },
+      },
+    )
+    expect(report.streams.map(({ stream, status }) => [stream, status])).toEqual(
+      Object.keys(streams).map((name) => [name, 'ok']),
+    )
+    expect(report.connections.opened).toBe(4)
+    await expectNothingOpen(report)
+  })
+
+  // A pipeline file is checked when it is loaded, with its line; a copy has no file. Seen red without the check in the plan.
+  it('refuses a policy that neither end has, and a word that a policy does not have', async () => {
+    await using space = await workspace()
+    const copy = async (policies: Record<string, string>) => {
+      const request = { source: 'shop', sourceTable: 'orders', target: 'warehouse', policies }
+      return (await runPipeline(space, pipelineOfCopy(request))).streams[0]?.error
+    }
+    const misspelt = await copy({ zero_date: 'error' })
+    expect(misspelt).toMatchObject({ code: 'CONFIG_INVALID', exit_code: 2 })
+    expect(misspelt?.message).toContain('Did you mean "zero_dates"?')
+    expect((await copy({ nul: 'ignore' }))?.message).toContain('the choices are strip, reject, replace')
+    expect(await to.rows("SELECT 1 FROM pg_tables WHERE tablename = 'orders'")).toEqual([])
+  })
 
   it('moves, masks, verifies, commits, and says the same everywhere', async () => {
     const { report, plans, telemetry, audit, home } = await run({
