@@ -7,7 +7,7 @@ import type { DriverDeclaration } from './airlock-file.js'
 import type { Config } from './config.js'
 import { fieldsOf } from './field-walk.js'
 import type { Pipeline, PipelineStream } from './pipeline.js'
-import { modeOf, OTHER_NAMES, type PipelineFile, pipelineFile, type StreamEntry } from './pipeline-file.js'
+import { modeOf, OTHER_NAMES, type PipelineFile, pipelineFile, type StreamEntry, strategyOf } from './pipeline-file.js'
 import {
   type FieldPath,
   fieldError,
@@ -104,14 +104,26 @@ function streamOf(file: PlaceMap, name: string, entry: StreamEntry, { defaults =
   const table = entry.query === undefined ? (entry.table ?? name) : undefined
   const cursor = entry.cursor ?? defaults.cursor
   const schema = entry.schema ?? defaults.schema
+  const modeWord = entry.mode ?? defaults.mode ?? 'append'
+  const strategy = entry.strategy ?? strategyOf(modeWord) ?? defaults.strategy
+  const lag = entry.lag ?? defaults.lag
+  const contract = entry.contract ?? defaults.contract
+  const maxDeleteRatio = entry.max_delete_ratio ?? defaults.max_delete_ratio
+  const identity = entry.identity ?? defaults.identity
   return {
     name,
     ...(table === undefined ? {} : { table }),
     ...(entry.query === undefined ? {} : { query: entry.query }),
     targetTable: readTarget(file, at, () => targetTable(entry.target_table, table ?? name, schema)),
-    mode: modeOf(entry.mode ?? defaults.mode ?? 'append'),
+    mode: modeOf(modeWord),
+    ...(strategy === undefined ? {} : { strategy }),
     primaryKey: listOf(entry.primary_key ?? defaults.primary_key ?? []),
     ...(cursor === undefined ? {} : { cursor }),
+    ...(lag === undefined ? {} : { lag }),
+    ...(entry.window === undefined ? {} : { window: windowOf(entry.window) }),
+    ...(contract === undefined ? {} : { contract }),
+    ...(maxDeleteRatio === undefined ? {} : { maxDeleteRatio }),
+    ...(identity === undefined ? {} : { identity }),
     ...(entry.select === undefined ? {} : { select: listOf(entry.select) }),
     ...(entry.where === undefined ? {} : { where: entry.where }),
     mask: masksOf(file, [...at, 'mask'], entry.mask ?? {}),
@@ -151,6 +163,10 @@ function refuseSharedTargets(file: PlaceMap, streams: readonly PipelineStream[])
       throw invalidField(file, ['streams', stream.name], 'another stream writes to the table that this one replaces')
     }
   }
+}
+
+function windowOf({ from, to }: NonNullable<StreamEntry['window']>): NonNullable<PipelineStream['window']> {
+  return { ...(from === undefined ? {} : { from }), ...(to === undefined ? {} : { to }) }
 }
 
 function listOf(value: string | readonly string[]): readonly string[] {

@@ -1,7 +1,18 @@
 import { z } from 'zod'
+import type { MergeStrategy, ReplaceStrategy, WriteStrategy } from '../core/driver.js'
 import type { PipelineMode } from './pipeline.js'
 
 const MODES = ['append', 'replace', 'merge', 'delete+insert'] as const satisfies readonly PipelineMode[]
+
+const STRATEGIES = [
+  'upsert',
+  'delete-insert',
+  'insert-only',
+  'scd2',
+  'truncate',
+  'delete',
+  'swap',
+] as const satisfies readonly (MergeStrategy | ReplaceStrategy)[]
 
 /** What other tools call the modes. */
 const MODE_ALIASES = {
@@ -11,6 +22,9 @@ const MODE_ALIASES = {
   overwrite: 'replace',
   incremental: 'merge',
   upsert: 'merge',
+  'delete-insert': 'merge',
+  'insert-only': 'merge',
+  scd2: 'merge',
 } as const satisfies Record<string, PipelineMode>
 
 type ModeWord = PipelineMode | keyof typeof MODE_ALIASES
@@ -33,12 +47,28 @@ export function modeOf(word: ModeWord): PipelineMode {
   return word in MODE_ALIASES ? MODE_ALIASES[word as keyof typeof MODE_ALIASES] : (word as PipelineMode)
 }
 
+/** Mode words that name a strategy too. */
+const STRATEGY_WORDS: Readonly<Partial<Record<ModeWord, WriteStrategy>>> = {
+  upsert: 'upsert',
+  'delete-insert': 'delete-insert',
+  'insert-only': 'insert-only',
+  scd2: 'scd2',
+}
+
+/** The strategy that a mode word implies. */
+export function strategyOf(word: ModeWord): WriteStrategy | undefined {
+  return STRATEGY_WORDS[word]
+}
+
 const words = Object.keys(MODE_ALIASES) as (keyof typeof MODE_ALIASES)[]
 const mode = z.enum([...MODES, ...words]).describe('How rows meet those that the target has.')
 const text = () => z.string().min(1)
 const list = () => z.union([text(), z.array(text()).min(1)])
 // `null` is a rule and a policy word, and YAML reads it as nothing.
 const word = () => z.union([text(), z.null()])
+
+// YAML reads an unquoted number or date as what it looks like.
+const bound = () => z.union([text(), z.number().transform(String)])
 
 const policies = z
   .record(z.string().regex(/^[a-z][a-z0-9_]{0,40}$/), word())
@@ -52,7 +82,32 @@ const shared = {
   mode: mode.optional(),
   schema: text().optional().describe('Schema of the target tables that name none.'),
   primary_key: list().optional().describe("Key columns; the source's primary key where left out."),
-  cursor: text().optional().describe('Column that grows with every change.'),
+  strategy: z
+    .enum(STRATEGIES)
+    .optional()
+    .describe(
+      'How the mode does it: of merge upsert, delete-insert, insert-only or scd2; of replace truncate, delete or swap.',
+    ),
+  cursor: text().optional().describe('Column that grows with every change; only what changed is read.'),
+  lag: z
+    .number()
+    .nonnegative()
+    .optional()
+    .describe('Reads this much before the last cursor value again: seconds, or units of a number.'),
+  contract: z
+    .enum(['freeze', 'evolve', 'discard_row', 'discard_value'])
+    .optional()
+    .describe('What happens where the stream does not fit an existing table.'),
+  max_delete_ratio: z
+    .number()
+    .min(0)
+    .max(1)
+    .optional()
+    .describe("Refuses a write that deletes a greater part of the target's rows."),
+  identity: z
+    .boolean()
+    .optional()
+    .describe('Numbers that the target gives out itself go on after the greatest that was written.'),
   policies: policies.optional(),
 }
 
@@ -63,6 +118,10 @@ const stream = z.strictObject({
   target_table: text().optional().describe("Table of the target; the source table's name where left out."),
   select: list().optional().describe('Columns in this order; -name leaves one out.'),
   where: text().optional().describe("A condition in the source's dialect."),
+  window: z
+    .strictObject({ from: bound().optional(), to: bound().optional() })
+    .optional()
+    .describe('Part of the rows: from ≤ cursor < to.'),
   mask: mask.optional(),
   disabled: z.boolean().optional(),
 })

@@ -1,3 +1,4 @@
+import type { MergeStrategy, ReplaceStrategy, SchemaContract } from '../core/driver.js'
 import type { MaskChoices } from '../core/mask-batches.js'
 
 /** How a stream's rows meet those that the target has. The target's driver says which of them it can do. */
@@ -23,7 +24,16 @@ export interface PipelineStream {
   readonly mode: PipelineMode
   /** Empty: the source's primary key. */
   readonly primaryKey: readonly string[]
+  /** How the mode does it; the target driver's first where left out. */
+  readonly strategy?: MergeStrategy | ReplaceStrategy
   readonly cursor?: string
+  /** Reads this much before the last cursor value again: seconds, or units of a number. */
+  readonly lag?: number
+  /** Of a `delete+insert`, or of a part of the source: [from, to) on `cursor`. */
+  readonly window?: { readonly from?: string; readonly to?: string }
+  readonly contract?: SchemaContract
+  readonly maxDeleteRatio?: number
+  readonly identity?: boolean
   readonly select?: readonly string[]
   readonly where?: string
   readonly mask: MaskChoices

@@ -4,7 +4,19 @@ import type { z } from 'zod'
 import type { ErrorCode } from '../errors/index.js'
 import type { Batch, Column } from './batch.js'
 
-export type WriteMode = 'append' | 'replace'
+export type WriteMode = 'append' | 'replace' | 'merge' | 'delete+insert'
+
+/** How `merge` treats the rows whose key the target has. */
+export type MergeStrategy = 'upsert' | 'delete-insert' | 'insert-only' | 'scd2'
+
+/** How `replace` gets rid of the old rows. */
+export type ReplaceStrategy = 'truncate' | 'delete' | 'swap'
+
+export type WriteStrategy = MergeStrategy | ReplaceStrategy
+
+/** What happens where a stream does not fit an existing target: the stream stops, the target grows, or what does not fit
+ * is left out and counted. */
+export type SchemaContract = 'freeze' | 'evolve' | 'discard_row' | 'discard_value'
 
 /** What a driver can do; plans, help, docs and MCP listings derive from it. */
 export interface Capabilities {
@@ -13,8 +25,42 @@ export interface Capabilities {
   readonly discover: boolean
   readonly query: boolean
   readonly modes: readonly WriteMode[]
+  /** Strategies of a mode, the default first; a mode that is not here has none to choose. */
+  readonly strategies?: Readonly<Partial<Record<WriteMode, readonly WriteStrategy[]>>>
   /** Wire formats that can be handed over unparsed between two sessions of drivers that both name them. */
   readonly rawFormats: readonly string[]
+}
+
+/** Part of a table: rows whose `column` lies in the half-open range [from, to). Bounds are canonical texts of the column's
+ * type; one that is left out is open. */
+export interface KeyRange {
+  readonly column: string
+  readonly from?: string
+  readonly to?: string
+}
+
+/** Where an incremental read goes on. */
+export interface CursorStart {
+  /** The column that grows with every change. */
+  readonly column: string
+  /** The greatest value of the last read, as canonical text. Rows at this value are read again: a merge does not mind, and
+   * rows may have been committed late. Undefined: from the beginning. */
+  readonly from?: string | undefined
+  /** For targets that would keep a row twice: of the rows at `from`, only those whose key comes after these values. */
+  readonly after?: readonly string[] | undefined
+  /** Key columns, in order; they break ties between equal cursor values. */
+  readonly key: readonly string[]
+  /** Reads this much before `from` again: seconds for times and dates, units for numbers. */
+  readonly lag?: number | undefined
+  /** What a row without a cursor value does: it never matches a bound. */
+  readonly nulls: 'error' | 'include'
+}
+
+/** How far an incremental read came, in the snapshot that it read. */
+export interface CursorPosition {
+  readonly value: string
+  /** Key of the last row at `value`, in key order; empty where the source has no key. */
+  readonly key: readonly string[]
 }
 
 /** What to read. Exactly one of `table` and `query`. */
@@ -27,6 +73,10 @@ export interface ExtractRequest {
   readonly select?: readonly string[]
   /** A condition in the source's dialect, for `table`. */
   readonly where?: string
+  /** Only a part of the table. */
+  readonly range?: KeyRange
+  /** Only what changed since the last read. */
+  readonly cursor?: CursorStart
   /** Choices for values that have no equal elsewhere, e.g. `{ zero_dates: 'error' }`; see the driver's page in docs/. */
   readonly policies?: Readonly<Record<string, string>>
   /** Size of a batch in bytes (256 KiB). */
@@ -51,6 +101,8 @@ export interface Extraction extends AsyncIterable<Batch> {
   readonly rowsRead: number
   /** How often each policy was applied so far, by its closed name, e.g. `zero_dates`. */
   readonly policyCounts: Readonly<Record<string, number>>
+  /** Of an incremental read, known once its first batch is there; undefined where it found no row. */
+  readonly cursor?: CursorPosition | undefined
 }
 
 /** Where and how to write. */
@@ -58,11 +110,41 @@ export interface WritePlan {
   /** `name` or `schema.name`. */
   readonly table: string
   readonly mode: WriteMode
-  /** Key columns of a table that has to be created; the source's primary key where it is not given. */
+  /** The driver's first strategy for the mode where it is not given. */
+  readonly strategy?: WriteStrategy
+  /** Key columns of a merge and of a table that has to be created; the source's primary key where it is not given. */
   readonly primaryKey?: readonly string[]
+  /** Of several rows with one key the one with the greatest value here wins, then the last to arrive. */
+  readonly cursor?: string
+  /** What `delete+insert` deletes; without it, from the least to the greatest value of `cursor` among the incoming rows,
+   * both included. */
+  readonly window?: KeyRange
+  /** `freeze` where it is not given. */
+  readonly contract?: SchemaContract
+  /** Refuses a write that would delete a greater part of the target's rows, 0 to 1. */
+  readonly maxDeleteRatio?: number
+  /** Reads the written rows back before the commit and compares checksums of each column. */
+  readonly checksum?: boolean
+  /** Numbers that the target gives out itself go on after the greatest that was written (identity, AUTO_INCREMENT). */
+  readonly identity?: boolean
+  /** What to remember in the transaction of the data; asked for right before the commit. Undefined leaves the old value. */
+  readonly state?: { readonly key: StateKey; readonly value: () => string | undefined }
   readonly policies?: Readonly<Record<string, string>>
   /** Called inside the transaction when everything is written and counted, before the commit. A throw rolls back. */
   readonly beforeCommit?: (receipt: WriteReceipt) => void | Promise<void>
+}
+
+/** Whose state it is: one stream of one pipeline. */
+export interface StateKey {
+  readonly pipeline: string
+  readonly stream: string
+}
+
+/** State as it was saved; `value` is JSON text whose shape belongs to the runner. */
+export interface SavedState extends StateKey {
+  readonly value: string
+  /** ISO 8601 in UTC. */
+  readonly savedAt: string
 }
 
 /** What a write will do, without doing it. */
@@ -74,6 +156,21 @@ export interface WriteOutline {
   readonly columnTypes: Readonly<Record<string, string>>
   /** What a person should know: locks, what readers see, what survives. */
   readonly notes: readonly string[]
+  /** How the stream differs from an existing target, and what its contract does about it. */
+  readonly drift?: readonly string[]
+}
+
+/** Rows of a write by what became of them. */
+export interface RowChanges {
+  readonly inserted: number
+  readonly updated: number
+  readonly deleted: number
+  /** The target had the key (`insert-only`) or the very row (`scd2`). */
+  readonly unchanged: number
+  /** Left out because another row of the same write had the same key and won. */
+  readonly duplicates: number
+  /** Left out by the contract `discard_row`. */
+  readonly rejected: number
 }
 
 /** Counts of one write, taken at each end; they agreed, or the write was rolled back. */
@@ -82,13 +179,74 @@ export interface WriteReceipt {
   readonly rowsSent: number
   /** Rows that the server's command tag reported. */
   readonly rowsConfirmed: number
-  /** Rows of this write counted in the target table before the commit. */
+  /** Rows of this write counted in the target table before the commit: all that were sent, less duplicates and rejected
+   * ones. */
   readonly rowsCounted: number
+  readonly changes?: RowChanges
+  /** Column → checksum of what was sent, which is also that of what was read back; where `checksum` was asked for. */
+  readonly checksums?: Readonly<Record<string, string>>
   readonly bytesSent: number
   readonly created: boolean
   /** How the rows got in, e.g. `direct` or `staged`. */
   readonly route: string
   readonly policyCounts: Readonly<Record<string, number>>
+}
+
+/** What to look up in the catalogue. */
+export interface DiscoverRequest {
+  /** Only this schema (MySQL: database); without it, all that are not the server's own. */
+  readonly schema?: string
+  /** Only this table, `name` or `schema.name`. */
+  readonly table?: string
+}
+
+export interface ForeignKey {
+  readonly columns: readonly string[]
+  readonly schema: string
+  readonly table: string
+  readonly references: readonly string[]
+}
+
+export interface CatalogTable {
+  readonly schema: string
+  readonly name: string
+  readonly kind: 'table' | 'view'
+  readonly columns: readonly Column[]
+  /** In key order; empty where there is none. */
+  readonly primaryKey: readonly string[]
+  /** Columns of further unique keys. */
+  readonly uniqueKeys: readonly (readonly string[])[]
+  readonly foreignKeys: readonly ForeignKey[]
+  /** By the server's statistics; undefined where it keeps none. */
+  readonly estimatedRows: number | undefined
+  readonly estimatedBytes: number | undefined
+}
+
+/** Tables in the order of their names. */
+export interface Catalog {
+  /** Product and version, e.g. `MariaDB 10.11.6`. */
+  readonly server: string
+  readonly tables: readonly CatalogTable[]
+}
+
+/** Caps of one read-only query. Reaching one cuts the result, and `truncated` says so. */
+export interface QueryLimits {
+  readonly rows: number
+  /** Bytes of all cells. */
+  readonly bytes: number
+  /** Bytes of one cell. */
+  readonly cellBytes: number
+  readonly timeoutMs: number
+}
+
+/** Rows of a read-only query as text; `bytes` columns as lower-case hex. */
+export interface QueryResult {
+  readonly columns: readonly Column[]
+  readonly rows: readonly (readonly (string | null)[])[]
+  /** What was cut, exactly: undefined for a complete result. */
+  readonly truncated: 'rows' | 'bytes' | 'cells' | undefined
+  /** The role could write, so that only the read-only transaction stood in the way. */
+  readonly roleCanWrite: boolean
 }
 
 /** What a user may do. */
@@ -107,6 +265,13 @@ export interface Session {
   /** Commits only after the server confirmed everything; otherwise nothing remains. */
   write?(plan: WritePlan, batches: AsyncIterable<Batch>, signal: AbortSignal): Promise<WriteReceipt>
   ping(signal: AbortSignal): Promise<void>
+  discover?(request: DiscoverRequest, signal: AbortSignal): Promise<Catalog>
+  /** One statement that reads, in a transaction that the server keeps read-only. */
+  query?(sql: string, limits: QueryLimits, signal: AbortSignal): Promise<QueryResult>
+  /** State that writes of this pipeline have saved at this target; without a pipeline, everybody's. */
+  readState?(pipeline: string | undefined, signal: AbortSignal): Promise<readonly SavedState[]>
+  /** Forgets it. */
+  resetState?(key: StateKey, signal: AbortSignal): Promise<void>
   /** What the session's user may do, as far as the catalogue tells. */
   privileges?(signal: AbortSignal): Promise<Privileges>
   /** Forgets transactions, variables, roles and temporary tables, for the next borrower of a pool. Rejects where the

@@ -4,11 +4,17 @@ import type { Batch, Column } from './batch.js'
 import { atMost } from './bounded.js'
 import type {
   Capabilities,
+  Catalog,
+  DiscoverRequest,
   Extraction,
   ExtractRequest,
   Privileges,
+  QueryLimits,
+  QueryResult,
+  SavedState,
   Session,
   SourceDescription,
+  StateKey,
   WriteOutline,
   WritePlan,
   WriteReceipt,
@@ -102,6 +108,37 @@ export class ManagedSession implements AsyncDisposable {
     return this.#exclusive('query', signal, (s) => this.#session.ping(s))
   }
 
+  /** Tables, keys and estimates from the server's catalogue. */
+  discover(request: DiscoverRequest, signal?: AbortSignal): Promise<Catalog> {
+    return this.#exclusive('query', signal, (s) =>
+      need(this.#session.discover, 'discover').call(this.#session, request, s),
+    )
+  }
+
+  /** One statement that reads, capped. The SQL never enters an error. */
+  query(sql: string, limits: QueryLimits, signal?: AbortSignal): Promise<QueryResult> {
+    return this.#exclusive('query', signal, (s) =>
+      need(this.#session.query, 'query').call(this.#session, sql, limits, s),
+    )
+  }
+
+  /** Whether this target can keep state in the transaction of the data. */
+  get keepsState(): boolean {
+    return this.#session.readState !== undefined
+  }
+
+  /** State that writes have saved at this target, of one pipeline or of all. */
+  readState(pipeline: string | undefined, signal?: AbortSignal): Promise<readonly SavedState[]> {
+    return this.#exclusive('query', signal, (s) =>
+      need(this.#session.readState, 'state').call(this.#session, pipeline, s),
+    )
+  }
+
+  /** Forgets the state of one stream, so that its next run reads everything. */
+  resetState(key: StateKey, signal?: AbortSignal): Promise<void> {
+    return this.#exclusive('write', signal, (s) => need(this.#session.resetState, 'state').call(this.#session, key, s))
+  }
+
   /** What the user of this session may do; undefined where the driver cannot tell. */
   privileges(signal?: AbortSignal): Promise<Privileges | undefined> {
     return this.#exclusive('query', signal, async (s) => await this.#session.privileges?.(s))
@@ -171,6 +208,9 @@ export class ManagedSession implements AsyncDisposable {
       },
       get policyCounts() {
         return inner?.policyCounts ?? {}
+      },
+      get cursor() {
+        return inner?.cursor
       },
       [Symbol.asyncIterator]: () => run.call(this),
     }

@@ -86,6 +86,9 @@ export function maskExtraction(source: Extraction, choices: MaskChoices, options
     get policyCounts() {
       return source.policyCounts
     },
+    get cursor() {
+      return source.cursor
+    },
     async *[Symbol.asyncIterator]() {
       for await (const batch of source) {
         masker ??= new BatchMasker(compileMasks(batch.columns, choices, options))

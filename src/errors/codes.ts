@@ -193,6 +193,16 @@ export const CODES = {
     'The target table of {at} is referenced by foreign keys, so it cannot be replaced by truncation.',
     'Use mode merge, or drop the foreign keys first.',
   ),
+  DELETE_LIMIT: row(
+    4,
+    'The write would delete more rows than `max_delete_ratio` allows: {problem}.',
+    'Check the source; raise `max_delete_ratio` if that is meant.',
+  ),
+  KEY_REQUIRED: row(
+    4,
+    'The stream {at} needs a primary key, and none is known.',
+    'Give `primary_key`, or choose a mode without keys.',
+  ),
   UNSUPPORTED: row(4, 'This connection cannot do that: {problem}.', 'See the capabilities of the driver in docs/.'),
   AUDIT_UNAVAILABLE: row(
     4,
@@ -217,6 +227,16 @@ export const CODES = {
     'Grant SELECT on the source; on the target, INSERT on the table or CREATE on the schema.',
   ),
   SQL_INVALID: row(5, 'The server could not parse or plan the statement.', 'Check `query` and `where` of the stream.'),
+  KEY_NULL: row(
+    5,
+    'A row has NULL in its key: {problem}.',
+    'Leave such rows out with `where`, or set the policy `null_keys: match`.',
+  ),
+  CURSOR_NULL: row(
+    5,
+    'Rows without a value in the cursor column would never be read: {problem}.',
+    'Fill the column, or set the policy `null_cursor: include`.',
+  ),
   CONSTRAINT_VIOLATED: row(
     5,
     'A row breaks a constraint of the target table.',
