@@ -50,13 +50,17 @@ export const tlsField = z.strictObject({
 export type TlsConfig = z.output<typeof tlsField>
 
 const milliseconds = () => z.int().min(1).max(86_400_000)
+/** 0 is no limit. */
+const limit = () => z.int().min(0).max(86_400_000)
 
 /** The keys that every connection has. Durations are in milliseconds. */
 export const commonFields = {
   tls: tlsField.optional(),
   connect_timeout_ms: milliseconds().default(10_000),
-  statement_timeout_ms: milliseconds().optional(),
-  idle_timeout_ms: milliseconds().optional(),
+  statement_timeout_ms: limit().optional(),
+  /** How long a server may say nothing while something is expected of it. */
+  silence_timeout_ms: limit().default(3_600_000),
+  idle_timeout_ms: limit().optional(),
   max_connections: z.int().min(1).max(1000).default(4),
   read_only: z.boolean().default(false),
 } as const

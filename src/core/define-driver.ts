@@ -7,6 +7,7 @@ import type { DriverSpec, Endpoint } from './driver.js'
 import { ErrorBoundary } from './errors-at-boundary.js'
 import { ManagedSession } from './managed-session.js'
 import type { MaskKey } from './mask-batches.js'
+import { silenceLimit } from './operation.js'
 import type { SessionPorts } from './ports.js'
 import { serverAddress } from './server-address.js'
 
@@ -41,6 +42,7 @@ interface SharedConfig {
   readonly tls?: TlsConfig
   readonly connect_timeout_ms: number
   readonly statement_timeout_ms?: number
+  readonly silence_timeout_ms?: number
 }
 
 /** Wraps a driver's spec with what all drivers share: validation, the attempt loop with its deadline, TLS, error
@@ -73,7 +75,7 @@ export function defineDriver<Schema extends z.ZodObject>(spec: DriverSpec<Schema
         boundary,
         ports: options,
         maskKey: options.maskKey,
-        statementTimeoutMs: shared.statement_timeout_ms,
+        silenceMs: spec.ownDeadlines === true ? undefined : silenceLimit(shared),
       })
     },
   }

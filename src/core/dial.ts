@@ -57,6 +57,9 @@ function doNothing(): void {
   // A DNS query cannot be cancelled; its late answer is dropped.
 }
 
+/** How long a connection is silent before the kernel asks whether the other host is still there. */
+const KEEP_ALIVE_MS = 10_000
+
 /** Opens one socket. The caller owns what resolves; on failure or abort nothing stays open. */
 export async function dial(address: Address, signal: AbortSignal): Promise<Socket> {
   const socket = new Socket()
@@ -69,7 +72,8 @@ export async function dial(address: Address, signal: AbortSignal): Promise<Socke
     socket.once('close', () => reject(new AirlockError('CONNECT_RESET', { phase: 'connect' })))
   })
   socket.setNoDelay(true)
-  socket.setKeepAlive(true, 30_000)
+  // A host that is gone is noticed in any silence: probes from then on, one a second, ten of them (libuv's choice).
+  socket.setKeepAlive(true, KEEP_ALIVE_MS)
   if ('path' in address) socket.connect({ path: address.path })
   else socket.connect({ host: address.host, port: address.port, autoSelectFamily: false })
   try {

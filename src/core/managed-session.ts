@@ -27,9 +27,6 @@ import type { SessionPorts } from './ports.js'
 /** How long a polite goodbye to the server may take before the socket is destroyed. */
 const CLOSE_MS = 1500
 
-/** What a peer may be silent beyond its statement timeout, before it counts as gone. */
-const SILENCE_MARGIN_MS = 1000
-
 /** What an open session is called from outside: the driver's session, with masks, error translation, one operation at a
  * time, and a close that is bounded and leaves no socket. Owned by whoever opened it; `await using` closes it. */
 export class ManagedSession implements AsyncDisposable {
@@ -55,8 +52,8 @@ export class ManagedSession implements AsyncDisposable {
     readonly boundary: ErrorBoundary
     readonly ports: SessionPorts
     readonly maskKey: MaskKey | undefined
-    /** The server's own limit for a statement, if it was given one. */
-    readonly statementTimeoutMs?: number | undefined
+    /** How long the peer may be silent while something is expected of it; undefined for as long as it likes. */
+    readonly silenceMs?: number | undefined
   }) {
     this.family = options.family
     this.capabilities = options.capabilities
@@ -66,8 +63,7 @@ export class ManagedSession implements AsyncDisposable {
     this.#boundary = options.boundary
     this.#ports = options.ports
     this.#maskKey = options.maskKey
-    const { statementTimeoutMs } = options
-    this.#silenceMs = statementTimeoutMs === undefined ? undefined : statementTimeoutMs + SILENCE_MARGIN_MS
+    this.#silenceMs = options.silenceMs
   }
 
   /** What an extraction would read: columns, statement, estimate. */

@@ -8,6 +8,21 @@ const ABORT_MS = 1000
  * up by other work sees what has arrived meanwhile before it counts on. */
 const LOOKS = 8
 
+/** What a peer may be silent beyond its statement timeout, before it counts as gone. */
+const SILENCE_MARGIN_MS = 1000
+
+/** How long a peer may be silent while something is expected of it, in milliseconds: until the server's own limit for a
+ * statement, if it has one, should have ended it, or `silence_timeout_ms`; undefined for as long as it likes. A statement
+ * that moves bytes is never limited by this. */
+export function silenceLimit(config: {
+  readonly statement_timeout_ms?: number | undefined
+  readonly silence_timeout_ms?: number | undefined
+}): number | undefined {
+  const { statement_timeout_ms: statement = 0, silence_timeout_ms: silence = 0 } = config
+  const limits = [silence, statement === 0 ? 0 : statement + SILENCE_MARGIN_MS].filter((limit) => limit > 0)
+  return limits.length === 0 ? undefined : Math.min(...limits)
+}
+
 /** One operation of a session: the signal that it works under, and the end of its patience. The signal aborts when the
  * caller's does, and with DEADLINE_EXCEEDED when the peer, while something is expected of it, has neither sent nor taken a
  * byte for `silenceMs`: the server's own statement timeout says nothing where the server is gone. After an abort the
@@ -46,6 +61,8 @@ export class Operation {
     let heard = socket.bytesRead + socket.bytesWritten
     let silent = 0
     this.#watch = setInterval(() => {
+      // A session over HTTP may have gone on over another socket. One that is gone has told the client library so.
+      if (socket.destroyed) return
       const now = socket.bytesRead + socket.bytesWritten
       silent = now === heard ? silent + 1 : 0
       heard = now

@@ -63,6 +63,12 @@ export const CODES = {
     'The connection URL at {at} is refused: {problem}.',
     'Use the separate fields host, port, user, password and database, or percent-encode the URL.',
   ),
+  REGISTRY_CONFLICT: row(
+    2,
+    'Something else is already registered as {at}, with other options.',
+    'Use the same options everywhere, or another key.',
+  ),
+  STATE_INVALID: row(1, 'The step {problem} is not one that exists.', 'Report the ref: the order of events is wrong.'),
 
   AUTH_FAILED: row(
     3,
@@ -268,6 +274,11 @@ export const CODES = {
     'Raise --max-memory or the limit of the server, or leave the wide column out.',
   ),
   DISK_FULL: row(5, 'The server has no space left.', 'Free space at the server; nothing was committed.'),
+  SERVER_LIMIT: row(
+    5,
+    'The statement reached a limit of the server: memory, or space for temporary files.',
+    'Ask for less at a time, or raise the limit, e.g. `temp_file_limit` of Postgres.',
+  ),
   LOCK_TIMEOUT: row(
     5,
     'Another session holds a lock on the table.',
@@ -292,7 +303,13 @@ export const CODES = {
     'An answer of the server is larger than the limit.',
     'Ask for less at a time, or raise the limit of the connection.',
   ),
+  PAGING_FAILED: row(
+    5,
+    'The pages of {at} do not end: {problem}.',
+    'Check how the document uses its cursor, and `paging` and `max_pages` of the stream.',
+  ),
   SESSION_CLOSED: row(5, 'The session is already closed.', 'Open a new one.'),
+  RESOURCE_CLOSED: row(5, 'The {at} is already closed.', 'Open a new one.'),
   SESSION_BUSY: row(
     5,
     'The session is already in use by another statement.',
@@ -316,6 +333,11 @@ export const CODES = {
   ),
 
   PARTIAL: row(6, 'Some streams failed; the others are complete.', 'See the report for each stream.'),
+  ROWS_REJECTED: row(
+    6,
+    'The target has a part of the rows only: {problem}.',
+    'See the origin code and the quarantine file, if one is configured; rows that were written stay written.',
+  ),
   COUNT_MISMATCH: row(
     7,
     'The number of rows differs between two ends of the stream: {problem}.',

@@ -1,9 +1,11 @@
 import { createRequire } from 'node:module'
 import type { Connection, ConnectionOptions, FieldPacket } from 'mysql2'
 import type { OpenContext } from '../../core/driver.js'
+import { watchFirstBytes } from '../../core/first-bytes.js'
 import { isLoopback, serverNameIndication } from '../../core/tls.js'
 import { AirlockError } from '../../errors/index.js'
 import type { MysqlConfig } from './config.js'
+import { opensHandshake, refuseForeignPackets } from './foreign-packets.js'
 
 /** What the server says of one result column. */
 export interface WireField {
@@ -182,8 +184,10 @@ export async function connectMysql(
   const connection = mysql2.createConnection(options)
   // One error may follow another when the socket is destroyed; one that nobody listens to would end the process.
   connection.on('error', ignoreLaterError)
+  refuseForeignPackets(connection)
   try {
     await new Promise<void>((resolve, reject) => {
+      watchFirstBytes(context.socket, 5, opensHandshake, () => reject(protocolError()))
       connection.once('connect', () => resolve())
       connection.once('error', reject)
       context.socket.once('close', () => reject(lostConnection()))
@@ -242,6 +246,10 @@ function forgetPassword(connection: Connection): void {
   const { config } = connection as unknown as { config: { password?: string; ssl?: { key?: unknown } } }
   delete config.password
   if (config.ssl) delete config.ssl.key
+}
+
+function protocolError(): Error {
+  return Object.assign(new Error('another protocol'), { code: 'PROTOCOL_ERROR' })
 }
 
 function lostConnection(): Error {

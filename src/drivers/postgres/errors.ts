@@ -22,6 +22,8 @@ const BY_STATE: Readonly<Record<string, ErrorCode>> = {
   '40001': 'DEADLOCK',
   '57014': 'STATEMENT_TIMEOUT',
   '53100': 'DISK_FULL',
+  '53200': 'SERVER_LIMIT',
+  '53400': 'SERVER_LIMIT',
   '54000': 'ROW_TOO_LARGE',
   '25006': 'READ_ONLY',
 }

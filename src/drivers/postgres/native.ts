@@ -2,6 +2,7 @@ import type { Socket } from 'node:net'
 import type { Client, ClientConfig } from 'pg'
 import { atMost } from '../../core/bounded.js'
 import type { OpenContext } from '../../core/driver.js'
+import { watchFirstBytes } from '../../core/first-bytes.js'
 import { AirlockError } from '../../errors/index.js'
 import type { PostgresConfig } from './config.js'
 import { CopyIn } from './copy-in.js'
@@ -166,6 +167,7 @@ export async function connectPostgres(config: PostgresConfig, context: OpenConte
       client.once('error', reject)
       socket.once('close', () => reject(marked('AIRLOCK_LOST')))
       watchTlsRefusal(socket, tls !== undefined, reject)
+      if (tls === undefined) watchFirstBytes(socket, 5, opensConversation, () => reject(marked('AIRLOCK_PROTOCOL')))
       client.connect((error: Error | null | undefined) => (error ? reject(error) : resolve()))
     })
   } catch (error) {
@@ -210,6 +212,13 @@ function refuseCleartext(client: Client, socket: Socket): void {
     socket.destroy()
     connection.emit('error', marked('AIRLOCK_CLEARTEXT'))
   })
+}
+
+/** A server's first message asks for authentication, negotiates the version or refuses, each in no more than 30 000 bytes;
+ * https://www.postgresql.org/docs/17/protocol-flow.html#PROTOCOL-FLOW-START-UP */
+function opensConversation(first: Uint8Array): boolean {
+  if (!'REv'.includes(String.fromCharCode(first[0]!))) return false
+  return first.length < 5 || new DataView(first.buffer).getUint32(1) <= 30_000
 }
 
 /** A server without TLS answers the request with one byte, `N`, for which pg has only a text. */

@@ -11,9 +11,9 @@ class PoolerRefusal extends Error {
   }
 }
 
-/** What poolers answer in place of a server: an internal error (Supavisor: no such tenant, no free session) or a
- * protocol violation (PgBouncer: no such database, no more connections). */
-const POOLER_STATES: ReadonlySet<string> = new Set(['XX000', '08P01'])
+/** What poolers answer in place of a server: an internal error (Supavisor: no such tenant, no free session), a protocol
+ * violation (PgBouncer: no such database, no more connections) or a limit of their own configuration. */
+const POOLER_STATES: ReadonlySet<string> = new Set(['XX000', '08P01', '53400'])
 
 /** Marks an error that ended a login at a pooler if it is the pooler's own; gives any other back. */
 export function poolerError(error: unknown): unknown {

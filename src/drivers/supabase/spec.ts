@@ -1,4 +1,5 @@
 import type { z } from 'zod'
+import type { ConnectStep } from '../../core/connect.js'
 import { type Driver, defineDriver } from '../../core/define-driver.js'
 import type { DriverSpec, OpenContext, Session } from '../../core/driver.js'
 import { serverAddress } from '../../core/server-address.js'
@@ -29,10 +30,15 @@ const driver = defineDriver(supabaseSpec)
 export const supabase: Driver<typeof supabaseConfig> = {
   ...driver,
   async open(input, options) {
+    let reached: ConnectStep | undefined
+    const onStep = (step: ConnectStep): void => {
+      reached = step
+      options?.onStep?.(step)
+    }
     try {
-      return await driver.open(input, options)
+      return await driver.open(input, { ...options, onStep })
     } catch (error) {
-      if (!(error instanceof AirlockError) || !isUnreached(error) || isPooled(input)) throw error
+      if (!(error instanceof AirlockError) || !isUnreached(error, reached) || isPooled(input)) throw error
       const { phase = 'connect', ref } = error
       const origin = error.origin === undefined ? {} : { origin: error.origin }
       throw new AirlockError('DIRECT_UNREACHABLE', { phase, ref, ...origin }).attribute(options?.name)
@@ -40,8 +46,10 @@ export const supabase: Driver<typeof supabaseConfig> = {
   },
 }
 
-/** Not while the name server fails (EAI_AGAIN), which says nothing about the host. */
-function isUnreached({ code, origin }: AirlockError): boolean {
+/** The host has no address, or none that anything comes back from. Not while the name server fails (EAI_AGAIN), which says
+ * nothing about the host. */
+function isUnreached({ code, origin }: AirlockError, reached: ConnectStep | undefined): boolean {
+  if (code === 'CONNECT_TIMEOUT') return reached === 'dns'
   return code === 'CONNECT_UNREACHABLE' || (code === 'HOST_NOT_FOUND' && origin !== 'EAI_AGAIN')
 }
 

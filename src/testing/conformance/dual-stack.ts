@@ -77,7 +77,7 @@ export function describeDualStack(subject: Subject): void {
       for (const secret of [PLAIN_HOST, first, String(port)])
         assert.ok(!`${error.stack}${JSON.stringify(error)}`.includes(secret))
       const nameless = () => Promise.reject(Object.assign(new Error(PLAIN_HOST), { code: 'ENOTFOUND' }))
-      await failure(trial.open({ ...via(port), lookup: nameless }), 'HOST_NOT_FOUND')
+      await failure(trial.open({ ...via(port), lookup: nameless }), 'HOST_NOT_FOUND', 'DIRECT_UNREACHABLE')
     },
   )
 

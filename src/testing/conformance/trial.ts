@@ -37,6 +37,7 @@ export interface SessionChange extends OpenOptions {
   readonly tls?: TlsConfig
   readonly connect_timeout_ms?: number
   readonly statement_timeout_ms?: number
+  readonly silence_timeout_ms?: number
   /** Logs in as somebody whom the server does not know, with this password. */
   readonly strangerWith?: string
   readonly driver?: Driver
@@ -65,13 +66,15 @@ export class Trial {
 
   /** Opens a session, which the trial closes at its end. */
   async open(change: SessionChange = {}): Promise<ManagedSession> {
-    const { at = this.server, tls, connect_timeout_ms, statement_timeout_ms, strangerWith, driver, ...options } = change
+    const { at = this.server, tls, connect_timeout_ms, statement_timeout_ms, silence_timeout_ms, ...rest } = change
+    const { strangerWith, driver, ...options } = rest
     const settings = strangerWith === undefined ? this.database.settings(at) : this.server.stranger(at, strangerWith)
     const config = {
       ...(settings as Record<string, unknown>),
       connect_timeout_ms: connect_timeout_ms ?? 10_000,
       ...(tls === undefined ? {} : { tls }),
       ...(statement_timeout_ms === undefined ? {} : { statement_timeout_ms }),
+      ...(silence_timeout_ms === undefined ? {} : { silence_timeout_ms }),
     }
     const session = await (driver ?? this.#subject.driver).open(config, options)
     this.#sessions.push(session)
