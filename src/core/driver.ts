@@ -3,6 +3,7 @@ import type { ConnectionOptions } from 'node:tls'
 import type { z } from 'zod'
 import type { ErrorCode } from '../errors/index.js'
 import type { Batch, Column } from './batch.js'
+import type { GraphqlRead, GraphqlWrite } from './graphql-read.js'
 
 export type WriteMode = 'append' | 'replace' | 'merge' | 'delete+insert'
 
@@ -63,12 +64,14 @@ export interface CursorPosition {
   readonly key: readonly string[]
 }
 
-/** What to read. Exactly one of `table` and `query`. */
+/** What to read. Exactly one of `table`, `query` and `graphql`. */
 export interface ExtractRequest {
   /** `name` or `schema.name`; quote a part with double quotes if it holds a dot. */
   readonly table?: string
   /** A SELECT of the source's dialect. */
   readonly query?: string
+  /** A document and where its records are, for GraphQL sources. */
+  readonly graphql?: GraphqlRead
   /** Columns to take, in this order; names that start with `-` are left out instead. */
   readonly select?: readonly string[]
   /** A condition in the source's dialect, for `table`. */
@@ -130,6 +133,8 @@ export interface WritePlan {
   /** What to remember in the transaction of the data; asked for right before the commit. Undefined leaves the old value. */
   readonly state?: { readonly key: StateKey; readonly value: () => string | undefined }
   readonly policies?: Readonly<Record<string, string>>
+  /** The mutation that takes the rows, for GraphQL targets. */
+  readonly graphql?: GraphqlWrite
   /** Called inside the transaction when everything is written and counted, before the commit. A throw rolls back. */
   readonly beforeCommit?: (receipt: WriteReceipt) => void | Promise<void>
 }
@@ -328,6 +333,8 @@ export interface DriverSpec<Schema extends z.ZodObject> {
   /** Candidates in the order in which they are tried. */
   endpoints(config: z.output<Schema>): readonly Endpoint[]
   open(config: z.output<Schema>, context: OpenContext): Promise<Session>
+  /** The session bounds every wait for its server itself: over HTTP the first socket's silence says nothing. */
+  readonly ownDeadlines?: boolean
   /** The only place that looks at a native error. Undefined for errors that it does not know. */
   classify(error: unknown): Classification | undefined
 }

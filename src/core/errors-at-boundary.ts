@@ -23,7 +23,9 @@ export class ErrorBoundary {
   /** `attempts` is said in the message of a connect error. An aborted signal wins over what the abort provoked. */
   translate(error: unknown, phase: Phase, signal?: AbortSignal, attempts?: number): AirlockError {
     // What may have happened to the data weighs more than why we left.
-    if (error instanceof AirlockError && error.code === 'OUTCOME_UNKNOWN') return error.attribute(this.#connection)
+    if (error instanceof AirlockError && (error.code === 'OUTCOME_UNKNOWN' || error.code === 'ROWS_REJECTED')) {
+      return error.attribute(this.#connection)
+    }
     if (signal?.aborted) return abortError(signal, phase)
     if (error instanceof AirlockError) return error.attribute(this.#connection)
     const known = this.#classify(error) ?? classifyNetworkError(error)
