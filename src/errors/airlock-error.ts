@@ -15,6 +15,7 @@ export type Phase =
   | 'close'
   | 'audit'
   | 'remote'
+  | 'cache'
   | 'run'
 
 export interface AirlockErrorOptions {

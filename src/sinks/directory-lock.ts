@@ -6,7 +6,8 @@ import { containedPath, NO_FOLLOW } from './private-files.js'
  * holder dies, exclusive also between threads and instances of one process). */
 export interface LockBinding {
   tryLock(fd: number, options?: { readonly shared?: boolean }): boolean
-  unlock(fd: number): void
+  tryLock(fd: number, offset: number, length: number): boolean
+  unlock(fd: number, offset?: number, length?: number): void
 }
 
 /** What a lock counts: `waits` are acquires that found it taken; times are integer microseconds. */

@@ -16,7 +16,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   drivers: ['core', 'errors', 'masking'],
   config: ['core', 'errors', 'masking'],
   core: ['errors', 'masking'],
-  cache: ['errors'],
+  cache: ['errors', 'sinks'],
   memory: ['errors', 'masking', 'sinks'],
   sinks: ['errors'],
   masking: ['errors'],
