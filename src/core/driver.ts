@@ -28,6 +28,10 @@ export interface Capabilities {
   readonly modes: readonly WriteMode[]
   /** Strategies of a mode, the default first; a mode that is not here has none to choose. */
   readonly strategies?: Readonly<Partial<Record<WriteMode, readonly WriteStrategy[]>>>
+  /** Extractions heed `cursor` and `range`. Streams that need them are refused where this is not true. */
+  readonly incremental?: boolean
+  /** False where a write that failed may have left a part of its rows: an append to it is never repeated. */
+  readonly atomicWrites?: boolean
   /** Wire formats that can be handed over unparsed between two sessions of drivers that both name them. */
   readonly rawFormats: readonly string[]
 }
