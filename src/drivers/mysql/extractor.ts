@@ -1,5 +1,6 @@
-import type { Extraction, ExtractRequest } from '../../core/driver.js'
+import type { CursorPosition, Extraction, ExtractRequest } from '../../core/driver.js'
 import { type StreamedStatement, streamStatement } from '../../core/statement-stream.js'
+import { cursorBounds } from './bounded-read.js'
 import type { MysqlConnection } from './native.js'
 import { RowPacker } from './row-packer.js'
 import { type MysqlSource, resolveSource } from './source.js'
@@ -20,19 +21,34 @@ export function extractRows(
   request: ExtractRequest,
   signal: AbortSignal,
 ): Extraction {
-  const state: { packer: RowPacker | undefined } = { packer: undefined }
+  const state: {
+    packer: RowPacker | undefined
+    position: CursorPosition | undefined
+    nullCursors: number
+  } = { packer: undefined, position: undefined, nullCursors: 0 }
   return {
     get rowsRead() {
       return state.packer?.rowsRead ?? 0
     },
     get policyCounts() {
-      return state.packer?.policyCounts ?? {}
+      const counts = state.packer?.policyCounts ?? {}
+      return state.nullCursors === 0 ? counts : { ...counts, null_cursors: state.nullCursors }
+    },
+    get cursor() {
+      return state.position
     },
     async *[Symbol.asyncIterator]() {
       await connection.query(BEGIN_SNAPSHOT)
       let open = true
       try {
-        const source = await owner.cancelOnAbort(signal, () => resolveSource(connection, request))
+        const source = await owner.cancelOnAbort(signal, async () => {
+          const resolved = await resolveSource(connection, request)
+          if (resolved.cursor === undefined) return resolved
+          const { condition, position, nullCursors } = await cursorBounds(connection, resolved.cursor, resolved)
+          state.nullCursors = nullCursors
+          state.position = position
+          return { ...resolved, statement: resolved.statementWhere(condition) }
+        })
         const statement = rowsOf(connection, owner, source, request, (packer) => {
           state.packer = packer
         })

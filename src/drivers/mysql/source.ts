@@ -2,6 +2,7 @@ import type { ExtractRequest, SourceDescription } from '../../core/driver.js'
 import { selectColumns } from '../../core/select-columns.js'
 import { parseTableName } from '../../core/table-name.js'
 import { AirlockError } from '../../errors/index.js'
+import { type CursorRead, conjunction, cursorRead, rangeCondition } from './bounded-read.js'
 import { type MysqlColumn, mysqlColumn } from './columns.js'
 import type { MysqlConnection } from './native.js'
 import { type MysqlPolicies, mysqlPolicies } from './policies.js'
@@ -12,6 +13,12 @@ export interface MysqlSource {
   readonly statement: string
   readonly columns: readonly MysqlColumn[]
   readonly policies: MysqlPolicies
+  /** What it is selected from, and which of it, without the cursor. */
+  readonly from: string
+  readonly conditions: readonly string[]
+  readonly cursor: CursorRead | undefined
+  /** The statement with another condition in place of the cursor's own. */
+  statementWhere(cursor: string): string
 }
 
 /** Asks the server what the columns of the request are, and builds the statement that reads them without loss. */
@@ -41,9 +48,22 @@ export async function resolveSource(connection: MysqlConnection, request: Extrac
     const identifier = quoteName(column.name)
     return expression === undefined ? identifier : `${expression(identifier)} AS ${identifier}`
   })
-  // A line of its own: a `where` that ends in a comment must not swallow what follows.
-  const where = request.where === undefined ? '' : ` WHERE (${request.where}\n)`
-  return { statement: `SELECT ${list.join(', ')} FROM ${from}${where}`, columns, policies }
+  const conditions = [
+    ...(request.where === undefined ? [] : [request.where]),
+    ...(request.range === undefined ? [] : [rangeCondition(request.range, fields)]),
+  ]
+  const cursor = request.cursor === undefined ? undefined : cursorRead(request.cursor, fields)
+  const statementOf = (all: readonly string[]) =>
+    `SELECT ${list.join(', ')} FROM ${from}${all.length === 0 ? '' : ` WHERE ${conjunction(all)}`}`
+  return {
+    statement: statementOf(cursor?.lower === undefined ? conditions : [...conditions, cursor.lower]),
+    columns,
+    policies,
+    from,
+    conditions,
+    cursor,
+    statementWhere: (condition) => statementOf([...conditions, condition]),
+  }
 }
 
 /** For plans: the columns, the statement and how many rows the statistics promise. */
