@@ -14,6 +14,7 @@ export const supabaseRestSpec: DriverSpec<typeof supabaseRestConfig> = {
   config: supabaseRestConfig,
   capabilities: { extract: true, write: true, discover: false, query: false, modes: ['append'], rawFormats: [] },
   policies: REST_POLICIES,
+  ownDeadlines: true,
   endpoints(config) {
     const { host, port } = restAddress(config)
     return [{ kind: 'tcp', host, port }]
