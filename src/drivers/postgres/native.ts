@@ -18,6 +18,8 @@ export interface PgField {
 export interface PgResult {
   readonly rows: readonly (readonly (string | null)[])[]
   readonly fields: readonly PgField[]
+  /** Rows that the statement returned or changed, by its command tag. */
+  readonly affected: number
 }
 
 /** Receives the bytes of a `COPY … TO STDOUT`; exactly one of `end` and `fail` is called. */
@@ -65,6 +67,7 @@ export class PostgresConnection {
       })
     return {
       rows: result.rows as (string | null)[][],
+      affected: result.rowCount ?? 0,
       fields: result.fields.map((field) => ({
         name: field.name,
         typeOid: field.dataTypeID,
