@@ -1,5 +1,7 @@
 import { atMost } from '../../core/bounded.js'
 import type {
+  Catalog,
+  DiscoverRequest,
   Extraction,
   ExtractRequest,
   OpenContext,
@@ -8,6 +10,7 @@ import type {
   SourceDescription,
 } from '../../core/driver.js'
 import type { MysqlConfig } from './config.js'
+import { discoverMysql } from './discovery.js'
 import { extractRows, type StatementOwner } from './extractor.js'
 import { connectMysql, type MysqlConnection } from './native.js'
 import { describeSource } from './source.js'
@@ -62,6 +65,10 @@ export class MysqlSession implements Session, StatementOwner {
 
   extract(request: ExtractRequest, signal: AbortSignal): Extraction {
     return extractRows(this.#connection, this, request, signal)
+  }
+
+  discover(request: DiscoverRequest, signal: AbortSignal): Promise<Catalog> {
+    return this.cancelOnAbort(signal, () => discoverMysql(this.#connection, request))
   }
 
   async ping(): Promise<void> {

@@ -1,6 +1,8 @@
 import type { Batch, Column } from '../../core/batch.js'
 import { atMost } from '../../core/bounded.js'
 import type {
+  Catalog,
+  DiscoverRequest,
   Extraction,
   ExtractRequest,
   OpenContext,
@@ -12,6 +14,7 @@ import type {
   WriteReceipt,
 } from '../../core/driver.js'
 import type { PostgresConfig } from './config.js'
+import { discoverPostgres } from './discovery.js'
 import { describeSource, extractRows, type StatementOwner } from './extractor.js'
 import { outlineOf, planLoad } from './load-plan.js'
 import { connectPostgres, type PostgresConnection } from './native.js'
@@ -93,6 +96,12 @@ export class PostgresSession implements Session, StatementOwner {
     await this.#transactions.reading(() => this.#connection.query('SELECT 1'))
   }
 
+  discover(request: DiscoverRequest, signal: AbortSignal): Promise<Catalog> {
+    return this.#cancelOnAbort(signal, () =>
+      this.#transactions.reading(() => discoverPostgres(this.#connection, request)),
+    )
+  }
+
   async privileges(): Promise<Privileges> {
     const { rows } = await this.#transactions.reading(() => this.#connection.query(PRIVILEGES))
     const [superuser, canWrite] = rows[0] ?? []
@@ -115,6 +124,16 @@ export class PostgresSession implements Session, StatementOwner {
 
   async close(): Promise<void> {
     await this.#connection.end()
+  }
+
+  async #cancelOnAbort<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+    const abort = () => void this.#cancel()
+    signal.addEventListener('abort', abort, { once: true })
+    try {
+      return await work()
+    } finally {
+      signal.removeEventListener('abort', abort)
+    }
   }
 
   /** A statement that does not end within the deadline takes its connection with it. */

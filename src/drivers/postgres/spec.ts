@@ -17,7 +17,7 @@ export const postgresSpec: DriverSpec<typeof postgresConfig> = {
   capabilities: {
     extract: true,
     write: true,
-    discover: false,
+    discover: true,
     query: false,
     modes: ['append', 'replace'],
     rawFormats: [],
