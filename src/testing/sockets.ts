@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process'
 import { readdir, readFile, readlink } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
+import { whenAbsent } from './when-absent.js'
 
 const POLL_MS = 20
 /** A value must be read so often, lest it is taken for settled on its way to another. Readings, not time: on a busy
@@ -36,7 +37,7 @@ async function countInProc(ports: ReadonlySet<number>): Promise<number> {
 
 /** Columns: sl, local, remote (`hex address:hex port`), state, queues, timer, retransmits, uid, timeout, inode. */
 async function inodesTo(table: string, ports: ReadonlySet<number>): Promise<string[]> {
-  const lines = (await readFile(table, 'latin1').catch(() => '')).split('\n').slice(1) // a kernel without IPv6 has no tcp6
+  const lines = (await whenAbsent(readFile(table, 'latin1'), '')).split('\n').slice(1) // a kernel without IPv6 has no tcp6
   return lines
     .map((line) => line.trim().split(/\s+/))
     .filter((columns) => ports.has(Number.parseInt(columns[2]?.split(':')[1] ?? '', 16)))
@@ -44,7 +45,7 @@ async function inodesTo(table: string, ports: ReadonlySet<number>): Promise<stri
 }
 
 async function socketInode(fd: string): Promise<string | undefined> {
-  const link = await readlink(`/proc/self/fd/${fd}`).catch(() => '') // closed since the listing
+  const link = await whenAbsent(readlink(`/proc/self/fd/${fd}`), '') // closed since the listing
   return /^socket:\[(\d+)\]$/.exec(link)?.[1]
 }
 

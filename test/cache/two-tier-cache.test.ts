@@ -217,20 +217,20 @@ describe('invalidation', () => {
   it('C3 during a load: nobody gets the old value, and it is kept nowhere', async () => {
     for (const dir of [undefined, scratch()]) {
       const cache = await open(dir === undefined ? {} : { dir })
-      let now = 'old'
       let loads = 0
-      const load = async () => {
-        loads++
-        const seen = now
-        await sleep(20)
-        return seen
-      }
+      let finish: (value: string) => void = () => undefined
+      const old = new Promise<string>((resolve) => {
+        finish = resolve
+      })
+      const load = async () => (++loads === 1 ? await old : 'new')
       const early = upTo(10).map(() => cache.get(['k'], load))
-      await sleep(5)
-      now = 'new'
+      while (loads === 0) await sleep(1)
       await cache.invalidate(['k'])
-      const values = await Promise.all([...early, cache.get(['k'], load)])
+      const late = cache.get(['k'], load)
+      finish('old')
+      const values = await Promise.all([...early, late])
       expect(new Set(values.map(({ value }) => value))).toEqual(new Set(['new']))
+      expect((await cache.get(['k'], load)).value).toBe('new')
       expect(loads).toBe(2)
       expectIdentities(cache)
     }

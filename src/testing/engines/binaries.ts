@@ -3,6 +3,7 @@ import { constants } from 'node:fs'
 import { access, chmod, cp, mkdtemp, readdir } from 'node:fs/promises'
 import { delimiter, dirname, join } from 'node:path'
 import { promisify } from 'node:util'
+import { whenAbsent } from '../when-absent.js'
 import { serverAccount } from './account.js'
 import { cachedDirectory } from './cache.js'
 import type { EngineOrigin } from './engine.js'
@@ -130,7 +131,7 @@ async function isExecutable(program: string): Promise<boolean> {
 
 /** `root/<version>/leaf` for each version there is, the newest first. */
 async function versionsIn(root: string, leaf: string, pattern = /^(\d+)$/): Promise<string[]> {
-  const entries = await readdir(root).catch(() => [])
+  const entries = await whenAbsent(readdir(root), [])
   return entries
     .map((entry) => ({ entry, version: Number(pattern.exec(entry)?.[1]) }))
     .filter(({ version }) => !Number.isNaN(version))

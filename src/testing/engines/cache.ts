@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { chmod, lstat, mkdir, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { AirlockError } from '../../errors/index.js'
+import { whenAbsent } from '../when-absent.js'
 import { serverAccount } from './account.js'
 import { temporaryBase } from './private-directory.js'
 
@@ -46,5 +47,5 @@ async function cacheDirectory(): Promise<string> {
 }
 
 async function exists(path: string): Promise<boolean> {
-  return (await stat(path).catch(() => undefined)) !== undefined
+  return (await whenAbsent(stat(path), undefined)) !== undefined
 }

@@ -109,7 +109,7 @@ export async function firstAnswer(
 ): Promise<string | undefined> {
   const admin = adminOf(facts)
   for (const deadline = Date.now() + ms; Date.now() < deadline && alive(); ) {
-    const version = await admin.version().catch(() => undefined) // not ready yet: the loop is the handler
+    const version = await admin.version().catch(notReadyYet)
     if (version !== undefined) return version
     await sleep(30)
   }
@@ -119,4 +119,9 @@ export async function firstAnswer(
 function own(action: (() => Promise<void>) | undefined): () => Promise<void> {
   if (action !== undefined) return action
   throw new AirlockError('UNSUPPORTED', { params: { problem: 'only a private server may be killed or paused' } })
+}
+
+function notReadyYet(): undefined {
+  // The loop that asks is the handler: it asks again, and gives up at its deadline.
+  return undefined
 }

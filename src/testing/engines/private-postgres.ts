@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { chown, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { whenAbsent } from '../when-absent.js'
 import type { Binaries } from './binaries.js'
 import { freshDataDirectory } from './data-template.js'
 import type { Engine, EngineOptions } from './engine.js'
@@ -57,7 +58,7 @@ const SPEC: PrivateServerSpec = {
   /** A killed Postgres leaves its System V interlock segment (56 bytes), named on the seventh line of its lock file:
    * `key id`. */
   async tidy(data) {
-    const lock = await readFile(join(data, 'postmaster.pid'), 'utf8').catch(() => '') // none after an orderly end
+    const lock = await whenAbsent(readFile(join(data, 'postmaster.pid'), 'utf8'), '') // none after an orderly end
     const id = /^\d+$/.exec(lock.split('\n')[6]?.trim().split(/\s+/)[1] ?? '')?.[0]
     if (id === undefined) return
     await promisify(execFile)('ipcrm', ['-m', id]).catch(() => {

@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process'
 import { readdir, readFile } from 'node:fs/promises'
 import { promisify } from 'node:util'
+import { whenAbsent } from '../when-absent.js'
 
 interface ProcessRow {
   readonly pid: number
@@ -33,7 +34,7 @@ export async function isStopped(pid: number): Promise<boolean> {
   if (process.platform !== 'linux') {
     return (await psTable()).some((row) => row.pid === pid && row.state.startsWith('T'))
   }
-  const threads = await readdir(`/proc/${pid}/task`).catch(() => []) // ended: nothing runs
+  const threads = await whenAbsent(readdir(`/proc/${pid}/task`), []) // ended: nothing runs
   const rows = await Promise.all(threads.map((thread) => linuxRow(`${pid}/task/${thread}`)))
   return rows.every((row) => row === undefined || row.state === 'T')
 }

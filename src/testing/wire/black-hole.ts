@@ -30,6 +30,7 @@ const server = net.createServer().listen({ host, port: Number(port), backlog: 1 
 export async function startBlackHole(host: string, port = 0): Promise<BlackHole> {
   const child = spawn(process.execPath, ['--eval', LISTENER, host, String(port)], {
     stdio: ['ignore', 'pipe', 'inherit'],
+    env: {},
   })
   const exited = once(child, 'exit')
   const said: unknown[] = await Promise.race([once(child.stdout, 'data'), exited])
