@@ -1,12 +1,13 @@
 import { basename, resolve } from 'node:path'
 import type { MaskChoice, MaskChoices } from '../core/mask-batches.js'
 import { suggest } from '../core/suggest.js'
+import { parseTableName } from '../core/table-name.js'
 import { AirlockError } from '../errors/index.js'
 import { parseRuleName } from '../masking/columns/rule-name.js'
 import type { DriverDeclaration } from './airlock-file.js'
 import type { Config } from './config.js'
 import { fieldsOf } from './field-walk.js'
-import type { Pipeline, PipelineStream } from './pipeline.js'
+import type { Pipeline, PipelineStream, Wildcard } from './pipeline.js'
 import { modeOf, OTHER_NAMES, type PipelineFile, pipelineFile, type StreamEntry, strategyOf } from './pipeline-file.js'
 import {
   type FieldPath,
@@ -18,7 +19,9 @@ import {
   printableFile,
 } from './place.js'
 import { readTextFile } from './read-text-file.js'
+import { RUN_POLICIES } from './run-policies.js'
 import { schemaProblem } from './schema-problems.js'
+import { streamProblem } from './stream-problem.js'
 import { targetTable } from './target-table.js'
 import { parseYamlFile } from './yaml-file.js'
 
@@ -52,11 +55,33 @@ export async function loadPipeline(
   for (const [name, entry] of Object.entries(file.streams)) {
     checkPolicies(yaml, ['streams', name, 'policies'], entry?.policies ?? {}, known)
   }
-  const streams = Object.entries(file.streams).map(([name, entry]) => streamOf(yaml, name, entry ?? {}, file))
+  const entries = Object.entries(file.streams)
+  const excluded = entries.flatMap(([name, entry]) => exclusion(yaml, name, entry))
+  const streams = entries
+    .filter(([name]) => !name.startsWith('-'))
+    .map(([name, entry]) => streamOf(yaml, name, entry ?? {}, file))
   if (streams.length === 0) throw invalidField(yaml, ['streams'], 'it must not be empty')
+  if (excluded.length > 0 && !streams.some((stream) => stream.wildcard !== undefined)) {
+    throw invalidField(yaml, ['streams', `-${excluded[0]}`], 'there is no wildcard to leave it out of')
+  }
   refuseSharedTargets(yaml, streams)
   const name = file.name ?? basename(absolute).replace(/\.[^.]*$/, '')
-  return { name, source: file.source, target: file.target, streams }
+  return {
+    name,
+    source: file.source,
+    target: file.target,
+    streams,
+    ...(excluded.length === 0 ? {} : { excluded }),
+  }
+}
+
+/** `-name` leaves a table out of the wildcards, and has no settings. */
+function exclusion(file: PlaceMap, name: string, entry: StreamEntry | null): readonly string[] {
+  if (!name.startsWith('-')) return []
+  if (entry !== null && Object.keys(entry).length > 0) {
+    throw invalidField(file, ['streams', name], 'a table that is left out has no settings')
+  }
+  return [name.slice(1)]
 }
 
 function requireConnection(file: PlaceMap, side: string, name: string, known: readonly string[]): void {
@@ -70,7 +95,7 @@ function requireConnection(file: PlaceMap, side: string, name: string, known: re
 
 function knownPolicies(source: DriverDeclaration, target: DriverDeclaration): KnownPolicies {
   if (source.policies === undefined || target.policies === undefined) return undefined
-  return { ...source.policies, ...target.policies }
+  return { ...source.policies, ...target.policies, ...RUN_POLICIES }
 }
 
 /** A policy must belong to the driver of one side. Drivers that do not declare theirs are taken at their word. */
@@ -102,6 +127,7 @@ function streamOf(file: PlaceMap, name: string, entry: StreamEntry, { defaults =
     throw invalidField(file, [...at, 'where'], 'a condition belongs into the query')
   }
   const table = entry.query === undefined ? (entry.table ?? name) : undefined
+  const wildcard = table === undefined ? undefined : wildcardOf(file, at, table, entry, entry.schema ?? defaults.schema)
   const cursor = entry.cursor ?? defaults.cursor
   const schema = entry.schema ?? defaults.schema
   const modeWord = entry.mode ?? defaults.mode ?? 'append'
@@ -110,7 +136,7 @@ function streamOf(file: PlaceMap, name: string, entry: StreamEntry, { defaults =
   const contract = entry.contract ?? defaults.contract
   const maxDeleteRatio = entry.max_delete_ratio ?? defaults.max_delete_ratio
   const identity = entry.identity ?? defaults.identity
-  return {
+  const stream: PipelineStream = {
     name,
     ...(table === undefined ? {} : { table }),
     ...(entry.query === undefined ? {} : { query: entry.query }),
@@ -129,10 +155,40 @@ function streamOf(file: PlaceMap, name: string, entry: StreamEntry, { defaults =
     mask: masksOf(file, [...at, 'mask'], entry.mask ?? {}),
     policies: wordsOf({ ...defaults.policies, ...entry.policies }),
     disabled: entry.disabled ?? false,
+    ...(wildcard === undefined ? {} : { wildcard }),
+  }
+  const found = streamProblem(stream)
+  if (found === undefined) return stream
+  throw invalidField(file, whereFound(at, found.field.split('.'), entry), found.problem)
+}
+
+/** In the stream's own settings, or in those that it has from the defaults. */
+function whereFound(at: FieldPath, field: readonly string[], entry: StreamEntry): FieldPath {
+  return Object.hasOwn(entry, field[0]!) ? [...at, ...field] : ['defaults', ...field]
+}
+
+/** `*` and `schema.*`; a star anywhere else belongs to the name of a table. */
+function wildcardOf(
+  file: PlaceMap,
+  at: FieldPath,
+  table: string,
+  entry: StreamEntry,
+  targetSchema: string | undefined,
+): Wildcard | undefined {
+  const { schema, name } = readTarget(file, at, () => parseTableName(table))
+  if (name !== '*' || table.endsWith('"')) return undefined
+  const target = entry.target_table
+  if (target !== undefined && !target.includes('{stream_table}')) {
+    throw invalidField(file, [...at, 'target_table'], 'for many tables it needs the place {stream_table}')
+  }
+  return {
+    ...(schema === undefined ? {} : { schema }),
+    ...(target === undefined ? {} : { target }),
+    ...(targetSchema === undefined ? {} : { targetSchema }),
   }
 }
 
-function readTarget(file: PlaceMap, at: FieldPath, read: () => string): string {
+function readTarget<T>(file: PlaceMap, at: FieldPath, read: () => T): T {
   try {
     return read()
   } catch {

@@ -12,6 +12,8 @@ export interface Pipeline {
   readonly target: string
   /** In the order of the file, the disabled ones included. */
   readonly streams: readonly PipelineStream[]
+  /** Tables that no wildcard takes: entries `-name`. */
+  readonly excluded?: readonly string[]
 }
 
 /** One stream with the pipeline's defaults filled in. Exactly one of `table` and `query` is there. */
@@ -39,4 +41,15 @@ export interface PipelineStream {
   readonly mask: MaskChoices
   readonly policies: Readonly<Record<string, string>>
   readonly disabled: boolean
+  /** A template for every table that its pattern names; expanded against the source's catalogue. */
+  readonly wildcard?: Wildcard
+}
+
+/** Which tables an entry such as `sales.*` stands for, and where they go. */
+export interface Wildcard {
+  /** Undefined for `*`: every schema of the connection. */
+  readonly schema?: string
+  /** `target_table` as it is written, with the places `{stream_schema}` and `{stream_table}`. */
+  readonly target?: string
+  readonly targetSchema?: string
 }

@@ -63,6 +63,12 @@ export class SessionPool implements AsyncDisposable {
     return { session, release: (reusable) => this.#release(session, reusable) }
   }
 
+  /** Closes the sessions that nobody uses, so that the next borrower gets a new one: after a failure the others of the same
+   * server may be as dead. */
+  async dropIdle(): Promise<void> {
+    await Promise.all(this.#idle.splice(0).map((session) => this.#discard(session)))
+  }
+
   /** Refuses new borrowers, waits up to `drainMs` for sessions on loan, then closes all. Idempotent and bounded. */
   close(drainMs = 0): Promise<void> {
     this.#closing ??= this.#close(drainMs)

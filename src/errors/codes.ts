@@ -209,6 +209,16 @@ export const CODES = {
     'The stream {at} needs a primary key, and none is known.',
     'Give `primary_key`, or choose a mode without keys.',
   ),
+  FILE_REFUSED: row(
+    4,
+    'The file is refused: {problem}.',
+    'Name a file below the `root` of the connection; see docs/files.md.',
+  ),
+  STATE_MISMATCH: row(
+    4,
+    'The state of {at} does not belong to the stream as it is now: {problem}.',
+    'Read everything again with --full-refresh, or forget it with `airlock state reset PIPELINE.yaml STREAM`.',
+  ),
   UNSUPPORTED: row(4, 'This connection cannot do that: {problem}.', 'See the capabilities of the driver in docs/.'),
   AUDIT_UNAVAILABLE: row(
     4,
@@ -258,10 +268,20 @@ export const CODES = {
     'A value of {at} has no equal in the target, and its policy is `error`.',
     'Choose another policy for this kind of value; `airlock plan` lists them.',
   ),
+  VALUE_MISTYPED: row(
+    5,
+    'A value of {at} is not of the type that the source says.',
+    'Give the field another type, or leave it out with `select`.',
+  ),
   TYPE_UNSUPPORTED: row(
     5,
     'The type of {at} is not supported.',
     'Leave the column out with `select`, or cast it with `query`.',
+  ),
+  FILE_INVALID: row(
+    5,
+    'The file cannot be read: {problem}.',
+    'Correct the file, or what the connection says of its format and its types; see docs/files.md.',
   ),
   SCHEMA_MISMATCH: row(
     5,
@@ -292,6 +312,11 @@ export const CODES = {
     'The connection to the server was lost.',
     'Nothing was committed; check the server, then run again.',
     true,
+  ),
+  STATE_NOT_SAVED: row(
+    5,
+    'The rows are in the target, but how far the stream came could not be saved.',
+    'Free space or repair `home`; before an append runs again, remove the rows of this run.',
   ),
   OUTCOME_UNKNOWN: row(
     5,

@@ -1,45 +1,48 @@
 import { randomBytes } from 'node:crypto'
-import type { Pipeline, PipelineStream } from '../config/pipeline.js'
-import { isPlainName } from '../config/place.js'
-import { AirlockError } from '../errors/index.js'
+import type { Pipeline } from '../config/pipeline.js'
+import { type Arrangement, arrangeStreams, chosenStreams } from './arrange-streams.js'
+import { hasWildcards } from './expand-streams.js'
 import { exitCodeOf, statusOf } from './outcome.js'
 import type { RunReport, StreamReport } from './report.js'
 import { type Progress, secondsSince, type VerifyKind } from './run-stream.js'
 import { saveReport } from './saved-reports.js'
+import { runInOrder } from './schedule.js'
 import { SessionPools } from './session-pools.js'
-import { planStream, type StreamPlan } from './stream-plan.js'
-import { moveStream, reportFailure, reportSkipped, type StreamContext } from './stream-task.js'
+import { HomeState } from './state-store.js'
+import { planStream, type StreamPlan, type StreamRules } from './stream-plan.js'
+import { reportSkipped, runStreamOf, type StreamContext } from './stream-task.js'
 import type { Workspace } from './workspace.js'
 
 export interface RunOptions {
   readonly signal?: AbortSignal
   /** Only these streams, by name. */
   readonly streams?: readonly string[]
+  /** What is compared before the commit (`count`). */
   readonly verify?: VerifyKind
   /** How many streams run at one time (1), within `max_connections` of both ends. */
   readonly parallel?: number
+  /** How often a stream that failed is tried again (2), where that is right; see docs/incremental.md. */
+  readonly retries?: number
+  /** Incremental streams read everything and save their state anew. */
+  readonly fullRefresh?: boolean
   readonly onPlan?: (plan: StreamPlan) => void
   readonly onProgress?: (progress: Progress) => void
   readonly onStream?: (report: StreamReport) => void
 }
 
-/** Runs a pipeline in this process: each stream in one transaction of the target. A stream that
- * fails does not stop the others, an abort does. Resolves with the report whatever happened to the streams; throws only
- * for what concerns the run as a whole (configuration, audit). */
+/** Runs a pipeline in this process: each stream in one transaction of the target, parents before children. A stream that
+ * fails does not stop the others but for those whose rows refer to it; an abort does. Resolves with the report whatever
+ * happened to the streams; throws only for what concerns the run as a whole (configuration, wildcards, audit). */
 export async function runPipeline(
   workspace: Workspace,
   pipeline: Pipeline,
   options: RunOptions = {},
 ): Promise<RunReport> {
-  const streams = chosenStreams(pipeline, options.streams)
+  if (!hasWildcards(pipeline)) chosenStreams(pipeline, options.streams)
   const runId = `${new Date().toISOString().replace(/[-:]|\..*/g, '')}-${randomBytes(3).toString('hex')}`
-  const data = { run: runId, pipeline: pipeline.name, streams: streams.map((stream) => stream.name) }
-  const report = await workspace.audited(
-    'run',
-    data,
-    () => runStreams(workspace, pipeline, streams, runId, options),
-    summary,
-  )
+  const streams = pipeline.streams.filter((stream) => !stream.disabled).map((stream) => stream.name)
+  const data = { run: runId, pipeline: pipeline.name, streams: options.streams ?? streams }
+  const report = await workspace.audited('run', data, () => runStreams(workspace, pipeline, runId, options), summary)
   await keepReport(workspace, report)
   return report
 }
@@ -49,8 +52,7 @@ async function keepReport(workspace: Workspace, report: RunReport): Promise<void
   try {
     await saveReport(workspace.config.home, report, workspace.masker)
   } catch (error) {
-    const { code, ref } = workspace.masker.error(error, { phase: 'run' })
-    workspace.telemetry.emit('warning.raised', { run: report.run_id, problem: 'report not kept', code, ref })
+    raise(workspace, 'report not kept', error, report.run_id)
   }
 }
 
@@ -58,25 +60,36 @@ async function keepReport(workspace: Workspace, report: RunReport): Promise<void
 export async function planPipeline(
   workspace: Workspace,
   pipeline: Pipeline,
-  options: Pick<RunOptions, 'signal' | 'streams'> = {},
+  options: Pick<RunOptions, 'signal' | 'streams' | 'fullRefresh' | 'verify'> = {},
 ): Promise<readonly StreamPlan[]> {
+  if (!hasWildcards(pipeline)) chosenStreams(pipeline, options.streams)
   const signal = options.signal ?? new AbortController().signal
-  const { config } = workspace
-  const rules = { maskKey: await config.maskKey(), denyUnmasked: config.denyUnmasked }
+  const rules = await rulesOf(workspace, pipeline, options)
   await using pools = await SessionPools.create(workspace, pipeline, 1)
+  const onProblem = (error: unknown) => raise(workspace, 'order of streams unknown', error)
+  const arranged = await arrangeStreams(workspace, pipeline, pools, options.streams, signal, onProblem)
   return await pools.use(signal, async ({ source, target }) => {
     const plans: StreamPlan[] = []
-    for (const stream of chosenStreams(pipeline, options.streams)) {
-      plans.push(await planStream(stream, source, target, rules, signal))
+    for (const stream of arranged.streams) {
+      const planned = await planStream(stream, source, target, rules, signal)
+      plans.push({ ...planned, notes: [...planned.notes, ...orderNotes(stream.name, arranged)] })
     }
     return plans
   })
 }
 
+function orderNotes(name: string, { parents, cycles }: Arrangement): readonly string[] {
+  const before = parents.get(name) ?? []
+  const cycle = cycles.find((names) => names.includes(name))
+  return [
+    ...(before.length === 0 ? [] : [`runs after ${before.join(', ')}: foreign keys refer to it`]),
+    ...(cycle === undefined ? [] : [`foreign keys go in a circle (${cycle.join(' → ')}), so they do not order it`]),
+  ]
+}
+
 async function runStreams(
   workspace: Workspace,
   pipeline: Pipeline,
-  streams: readonly PipelineStream[],
   runId: string,
   options: RunOptions,
 ): Promise<RunReport> {
@@ -86,21 +99,22 @@ async function runStreams(
   const before = telemetry.snapshot()
   const signal = options.signal ?? new AbortController().signal
   telemetry.add({ runs_started: 1 })
-  telemetry.emit('run.started', { run: runId, streams: streams.length })
-  const context = { workspace, runId, signal, options }
-  const reports: StreamReport[] = []
+  telemetry.emit('run.started', { run: runId, streams: pipeline.streams.length })
+  const rules = await rulesOf(workspace, pipeline, options)
+  let reports: readonly StreamReport[]
   {
     await using pools = await SessionPools.create(workspace, pipeline, options.parallel ?? 1)
-    const waiting = [...streams.entries()]
-    const work = async () => {
-      for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
-        const [index, stream] = next
-        const report = await runOne(stream, pools, context)
-        reports[index] = report
-        options.onStream?.(report)
-      }
+    const onProblem = (error: unknown) => raise(workspace, 'order of streams unknown', error, runId)
+    const { streams, parents } = await arrangeStreams(workspace, pipeline, pools, options.streams, signal, onProblem)
+    const context: StreamContext = { workspace, runId, signal, options, rules, pools }
+    const told = (report: StreamReport) => {
+      options.onStream?.(report)
+      return report
     }
-    await Promise.all(Array.from({ length: pools.parallel }, work))
+    reports = await runInOrder(streams, parents, pools.parallel, {
+      run: async (stream) => told(await runStreamOf(stream, context)),
+      skip: (stream, parent) => told(reportSkipped(stream, `${parent}, which it refers to, is not complete`)),
+    })
   }
   const after = telemetry.snapshot()
   const status = statusOf(reports, signal)
@@ -114,8 +128,11 @@ async function runStreams(
     exit_code: exitCodeOf(reports, signal),
     started_at: startedAt.toISOString(),
     seconds: secondsSince(started),
-    rows_written: reports.reduce((sum, report) => sum + report.rows_written, 0),
-    bytes: reports.reduce((sum, report) => sum + report.bytes, 0),
+    rows_read: sum(reports, 'rows_read'),
+    rows_masked: sum(reports, 'rows_masked'),
+    rows_written: sum(reports, 'rows_written'),
+    rows_rejected: sum(reports, 'rows_rejected'),
+    bytes: sum(reports, 'bytes'),
     peak_rss_bytes: process.resourceUsage().maxRSS * 1024,
     connections: {
       opened: after.connections_opened - before.connections_opened,
@@ -126,29 +143,34 @@ async function runStreams(
   }
 }
 
-async function runOne(stream: PipelineStream, pools: SessionPools, context: StreamContext): Promise<StreamReport> {
-  if (context.signal.aborted) return reportSkipped(stream)
-  const { telemetry } = context.workspace
-  const started = performance.now()
-  telemetry.add({ streams_started: 1 })
-  telemetry.emit('stream.started', { run: context.runId, stream: stream.name })
-  try {
-    return await pools.use(context.signal, (ends) => moveStream(stream, ends, context))
-  } catch (error) {
-    return reportFailure(stream, error, started, context)
+async function rulesOf(
+  workspace: Workspace,
+  pipeline: Pipeline,
+  { fullRefresh, verify }: Pick<RunOptions, 'fullRefresh' | 'verify'>,
+): Promise<StreamRules> {
+  const { config } = workspace
+  return {
+    maskKey: await config.maskKey(),
+    denyUnmasked: config.denyUnmasked,
+    pipeline: pipeline.name,
+    sourceName: pipeline.source,
+    home: new HomeState(config.home),
+    fullRefresh: fullRefresh === true,
+    checksum: verify === 'checksum',
   }
 }
 
-function chosenStreams(pipeline: Pipeline, names: readonly string[] | undefined): readonly PipelineStream[] {
-  const enabled = pipeline.streams.filter((stream) => !stream.disabled)
-  if (names === undefined) return enabled
-  const unknown = names.find((name) => !pipeline.streams.some((stream) => stream.name === name))
-  if (unknown !== undefined) {
-    // Whatever was typed in its place may be a secret.
-    const name = isPlainName(unknown) ? unknown : '(this is no name)'
-    throw new AirlockError('USAGE', { phase: 'config', params: { problem: `the pipeline has no stream ${name}` } })
-  }
-  return enabled.filter((stream) => names.includes(stream.name))
+/** Something went wrong that stops nothing. */
+function raise(workspace: Workspace, problem: string, error: unknown, run?: string): void {
+  const { code, ref } = workspace.masker.error(error, { phase: 'run' })
+  workspace.telemetry.emit('warning.raised', { ...(run === undefined ? {} : { run }), problem, code, ref })
+}
+
+function sum(
+  reports: readonly StreamReport[],
+  field: 'rows_read' | 'rows_masked' | 'rows_written' | 'rows_rejected' | 'bytes',
+): number {
+  return reports.reduce((total, report) => total + report[field], 0)
 }
 
 function summary(report: RunReport): unknown {

@@ -1,11 +1,20 @@
+import type { RowChanges } from '../core/driver.js'
 import type { AirlockErrorData, ExitCode } from '../errors/index.js'
 
 export type RunStatus = 'ok' | 'partial' | 'failed' | 'cancelled'
 
 /** How the ends of a stream were compared, and that they agreed. */
 export interface Verification {
-  readonly kind: 'none' | 'count'
+  readonly kind: 'none' | 'count' | 'checksum'
   readonly ok: boolean
+}
+
+/** How far an incremental stream came. */
+export interface StateChange {
+  readonly cursor: string
+  readonly kept_in: 'target' | 'home'
+  readonly before: string | null
+  readonly after: string | null
 }
 
 /** What one stream did. Counts are exact; `seconds` is wall-clock time. Keys are those of `--json`. */
@@ -23,11 +32,25 @@ export interface StreamReport {
   readonly rows_sent: number
   readonly rows_confirmed: number
   readonly rows_written: number
+  /** Left out by the contract `discard_row`. */
+  readonly rows_rejected: number
+  /** What became of the rows, where the target's driver says. */
+  readonly changes: RowChanges | null
   readonly bytes: number
+  /** Of the last attempt. */
   readonly seconds: number
+  readonly rows_per_second: number | null
   readonly masked_columns: readonly string[]
   readonly policies: Readonly<Record<string, number>>
   readonly verification: Verification
+  /** Column → checksum of what was written and read back, with `--verify checksum`. */
+  readonly checksums: Readonly<Record<string, string>> | null
+  /** Of an incremental stream: cursor values before and after. */
+  readonly state: StateChange | null
+  /** How often the stream was tried; 0 where it was not. */
+  readonly attempts: number
+  /** Why it was skipped, and what else a person should know. */
+  readonly notes: readonly string[]
   readonly error: AirlockErrorData | null
 }
 
@@ -39,7 +62,10 @@ export interface RunReport {
   readonly exit_code: ExitCode
   readonly started_at: string
   readonly seconds: number
+  readonly rows_read: number
+  readonly rows_masked: number
   readonly rows_written: number
+  readonly rows_rejected: number
   readonly bytes: number
   readonly peak_rss_bytes: number
   readonly connections: { readonly opened: number; readonly closed: number }

@@ -26,12 +26,9 @@ export class SessionPools implements AsyncDisposable {
     this.#target = target
   }
 
-  /** Opens nothing yet. */
+  /** Opens nothing yet. Throws CONFIG_INVALID where one server is both ends and may have one connection only. */
   static async create(workspace: Workspace, pipeline: Pipeline, wanted: number): Promise<SessionPools> {
-    const [source, target] = [await limitOf(workspace, pipeline.source), await limitOf(workspace, pipeline.target)]
-    // A connection that is both ends gives each stream two sessions.
-    const limit = pipeline.source === pipeline.target ? Math.floor(source / 2) : Math.min(source, target)
-    const parallel = Math.max(1, Math.min(wanted, limit))
+    const parallel = Math.max(1, Math.min(wanted, await streamsWithin(workspace, pipeline)))
     const pool = (name: string) =>
       new SessionPool({
         max: parallel,
@@ -39,6 +36,28 @@ export class SessionPools implements AsyncDisposable {
         open: opener(workspace, name),
       })
     return new SessionPools(parallel, pool(pipeline.source), pool(pipeline.target))
+  }
+
+  /** Lends one end to `work`, out of the same connections as the streams'. */
+  async useOne<T>(
+    end: 'source' | 'target',
+    signal: AbortSignal,
+    work: (session: ManagedSession) => Promise<T>,
+  ): Promise<T> {
+    const lease = await (end === 'source' ? this.#source : this.#target).acquire(signal)
+    let reusable = false
+    try {
+      const result = await work(lease.session)
+      reusable = true
+      return result
+    } finally {
+      await lease.release(reusable)
+    }
+  }
+
+  /** Closes what nobody uses, so that a further attempt gets new sessions. */
+  async renew(): Promise<void> {
+    await Promise.all([this.#source.dropIdle(), this.#target.dropIdle()])
   }
 
   /** Lends both ends to `work`. After a failure they are closed: what state they are in is not worth guessing. */
@@ -80,6 +99,22 @@ function opener(workspace: Workspace, name: string): (signal: AbortSignal) => Pr
       throw error
     }
   }
+}
+
+/** How many streams may run at one time. Two connections to one server with one user share the smaller of their
+ * `max_connections`, and each stream takes two of them. */
+async function streamsWithin(workspace: Workspace, { source, target }: Pipeline): Promise<number> {
+  const limit = Math.min(await limitOf(workspace, source), await limitOf(workspace, target))
+  const [from, to] = [await workspace.serverOf(source), await workspace.serverOf(target)]
+  if (from === undefined || from !== to) return limit
+  if (limit < 2) {
+    const problem = 'both ends are on one server, and a stream takes a connection at each: set 2 or more'
+    throw new AirlockError('CONFIG_INVALID', {
+      phase: 'plan',
+      params: { at: `connections.${target}.max_connections`, problem },
+    })
+  }
+  return Math.floor(limit / 2)
 }
 
 async function limitOf(workspace: Workspace, name: string): Promise<number> {

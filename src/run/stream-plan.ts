@@ -1,4 +1,6 @@
 import type { PipelineStream } from '../config/pipeline.js'
+import { RUN_POLICIES } from '../config/run-policies.js'
+import { streamProblem } from '../config/stream-problem.js'
 import type { Column } from '../core/batch.js'
 import type { ExtractRequest, WriteMode, WriteOutline, WritePlan } from '../core/driver.js'
 import type { ManagedSession } from '../core/managed-session.js'
@@ -6,11 +8,22 @@ import { compileMasks, type MaskKey, type MaskOptions } from '../core/mask-batch
 import { suggest } from '../core/suggest.js'
 import { AirlockError } from '../errors/index.js'
 import { refuseUnmasked } from './deny-unmasked.js'
+import { cursorColumn, type Incremental, isIncremental, planIncremental, requireIncremental } from './incremental.js'
+import type { HomeState } from './state-store.js'
+import { checkState } from './stream-state.js'
 
 /** What applies to every stream of a run. */
 export interface StreamRules {
   readonly maskKey: MaskKey | undefined
   readonly denyUnmasked: readonly string[]
+  readonly pipeline: string
+  /** Name of the source's connection. */
+  readonly sourceName: string
+  readonly home: HomeState
+  /** State is ignored, and written anew. */
+  readonly fullRefresh?: boolean
+  /** Contents are compared before the commit, not rows alone. */
+  readonly checksum?: boolean
 }
 
 /** One stream, worked out against both ends; nothing was read or written yet. */
@@ -26,6 +39,10 @@ export interface StreamPlan {
   readonly statement: string
   readonly estimatedRows: number | undefined
   readonly outline: WriteOutline
+  /** Of a stream that goes on where its last run stopped. */
+  readonly incremental: Incremental | undefined
+  /** What a person should know beside the notes of the outline. */
+  readonly notes: readonly string[]
 }
 
 /** Works out one stream. Everything that can be refused before a row is read is refused here. */
@@ -36,24 +53,34 @@ export async function planStream(
   rules: StreamRules,
   signal: AbortSignal,
 ): Promise<StreamPlan> {
+  const found = streamProblem(stream)
+  if (found !== undefined) throw invalidSetting(stream, found.field, found.problem)
   const mode = supportedMode(stream, target)
-  checkPolicies(stream, { ...source.policies, ...target.policies })
-  const request: ExtractRequest = {
-    ...(stream.table === undefined ? {} : { table: stream.table }),
-    ...(stream.query === undefined ? {} : { query: stream.query }),
-    ...(stream.select === undefined ? {} : { select: stream.select }),
-    ...(stream.where === undefined ? {} : { where: stream.where }),
-    policies: stream.policies,
-  }
-  const described = await source.describe(request, signal)
+  checkPolicies(stream, { ...source.policies, ...target.policies, ...RUN_POLICIES })
+  const whole = requestOf(stream)
+  if (whole.range !== undefined) requireIncremental(source)
+  const described = await source.describe(whole, signal)
+  if (whole.range !== undefined) cursorColumn(stream, described.columns)
+  const incremental = isIncremental(stream)
+    ? await planIncremental(stream, described.columns, {
+        pipeline: rules.pipeline,
+        sourceName: rules.sourceName,
+        source,
+        target,
+        home: rules.home,
+        fullRefresh: rules.fullRefresh === true,
+        signal,
+      })
+    : undefined
+  const request = incremental === undefined ? whole : { ...whole, cursor: incremental.start }
+  const statement = incremental === undefined ? described : await source.describe(request, signal)
   const mask: MaskOptions = { key: rules.maskKey, table: stream.table ?? stream.name, keyColumns: stream.primaryKey }
   const masks = compileMasks(described.columns, stream.mask, mask)
   refuseUnmasked(stream, described.columns, rules.denyUnmasked)
-  const write: WritePlan = {
-    table: stream.targetTable,
-    mode,
-    policies: stream.policies,
-    ...(stream.primaryKey.length === 0 ? {} : { primaryKey: stream.primaryKey }),
+  const write = writeOf(stream, mode, rules)
+  const outline = await target.outline(write, masks.columns, signal)
+  if (incremental?.start.from !== undefined && incremental.before !== undefined) {
+    checkState(incremental.before, stream, rules.sourceName, outline.targetExists)
   }
   return {
     stream,
@@ -62,20 +89,77 @@ export async function planStream(
     mask,
     columns: masks.columns,
     maskedColumns: Object.keys(stream.mask),
-    statement: described.statement,
-    estimatedRows: described.estimatedRows,
-    outline: await target.outline(write, masks.columns, signal),
+    statement: statement.statement,
+    estimatedRows: incremental?.start.from === undefined ? described.estimatedRows : undefined,
+    outline,
+    incremental,
+    notes: notesOf(stream, incremental),
   }
 }
 
+function requestOf(stream: PipelineStream): ExtractRequest {
+  const { table, query, select, where, window, cursor, policies } = stream
+  return {
+    ...(table === undefined ? {} : { table }),
+    ...(query === undefined ? {} : { query }),
+    ...(select === undefined ? {} : { select }),
+    ...(where === undefined ? {} : { where }),
+    ...(window === undefined || cursor === undefined ? {} : { range: { column: cursor, ...window } }),
+    policies,
+  }
+}
+
+function writeOf(stream: PipelineStream, mode: WriteMode, rules: StreamRules): WritePlan {
+  const { strategy, primaryKey, cursor, window, contract, maxDeleteRatio, identity } = stream
+  return {
+    table: stream.targetTable,
+    mode,
+    policies: stream.policies,
+    ...(strategy === undefined ? {} : { strategy }),
+    ...(primaryKey.length === 0 ? {} : { primaryKey }),
+    ...(cursor === undefined || mode === 'append' || mode === 'replace' ? {} : { cursor }),
+    ...(window === undefined || cursor === undefined || mode !== 'delete+insert'
+      ? {}
+      : { window: { column: cursor, ...window } }),
+    ...(contract === undefined ? {} : { contract }),
+    ...(maxDeleteRatio === undefined ? {} : { maxDeleteRatio }),
+    ...(identity === undefined ? {} : { identity }),
+    ...(rules.checksum === true ? { checksum: true } : {}),
+  }
+}
+
+function notesOf(stream: PipelineStream, incremental: Incremental | undefined): readonly string[] {
+  const notes: string[] = []
+  if (stream.cursor !== undefined && stream.window === undefined && stream.mode === 'replace') {
+    notes.push('replace reads everything: its cursor keeps no state')
+  }
+  if (incremental === undefined) return notes
+  const { start, place, columnsChanged } = incremental
+  const lag = start.lag === undefined ? '' : `, and ${start.lag} before it once more`
+  notes.push(start.from === undefined ? 'reads from the beginning' : `reads what is new by ${start.column}${lag}`)
+  if (place === 'home') {
+    const again = stream.mode === 'append' ? ': a run that dies in between appends its rows again' : ''
+    notes.push(`state is kept in home/state after the commit${again}`)
+  }
+  if (columnsChanged) notes.push('the columns changed: rows of earlier runs lack the new ones until --full-refresh')
+  return notes
+}
+
 function supportedMode(stream: PipelineStream, target: ManagedSession): WriteMode {
-  const { modes } = target.capabilities
+  const { modes, strategies } = target.capabilities
   const mode = modes.find((candidate) => candidate === stream.mode)
-  if (mode !== undefined) return mode
-  const problem =
-    modes.length === 0
-      ? `${target.family} cannot be a target`
-      : `mode ${stream.mode}; ${target.family} has ${modes.join(', ')}`
+  if (mode === undefined) {
+    const problem =
+      modes.length === 0
+        ? `${target.family} cannot be a target`
+        : `mode ${stream.mode}; ${target.family} has ${modes.join(', ')}`
+    throw new AirlockError('UNSUPPORTED', { phase: 'plan', params: { problem } })
+  }
+  const { strategy } = stream
+  const known = strategies?.[mode] ?? []
+  if (strategy === undefined || known.includes(strategy)) return mode
+  const choices = known.length === 0 ? 'no strategies' : known.join(', ')
+  const problem = `strategy ${strategy} of mode ${mode}; ${target.family} has ${choices}`
   throw new AirlockError('UNSUPPORTED', { phase: 'plan', params: { problem } })
 }
 
@@ -88,9 +172,10 @@ function checkPolicies(stream: PipelineStream, known: Readonly<Record<string, re
       words === undefined
         ? `neither end has this policy.${suggest(name, Object.keys(known))}`
         : `the choices are ${words.join(', ')}`
-    throw new AirlockError('CONFIG_INVALID', {
-      phase: 'plan',
-      params: { at: `${stream.name}.policies.${name}`, problem },
-    })
+    throw invalidSetting(stream, `policies.${name}`, problem)
   }
+}
+
+function invalidSetting(stream: PipelineStream, field: string, problem: string): AirlockError {
+  return new AirlockError('CONFIG_INVALID', { phase: 'plan', params: { at: `${stream.name}.${field}`, problem } })
 }

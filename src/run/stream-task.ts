@@ -1,10 +1,11 @@
 import type { PipelineStream } from '../config/pipeline.js'
+import { withRetries } from '../core/retry.js'
 import { AirlockError } from '../errors/index.js'
 import type { RunOptions } from './local-runner.js'
 import type { StreamReport } from './report.js'
-import { runStream, secondsSince } from './run-stream.js'
-import type { Ends } from './session-pools.js'
-import { planStream } from './stream-plan.js'
+import { runStream, type StreamOutcome, secondsSince } from './run-stream.js'
+import type { Ends, SessionPools } from './session-pools.js'
+import { planStream, type StreamPlan, type StreamRules } from './stream-plan.js'
 import type { Workspace } from './workspace.js'
 
 /** The run that a stream belongs to. */
@@ -13,21 +14,86 @@ export interface StreamContext {
   readonly runId: string
   readonly signal: AbortSignal
   readonly options: RunOptions
+  readonly rules: StreamRules
+  readonly pools: SessionPools
+}
+
+/** How often a stream is tried again where the caller does not say. */
+const RETRIES = 2
+
+/** Runs one stream and gives its report, whatever happened; repeats it where that is right. */
+export async function runStreamOf(stream: PipelineStream, context: StreamContext): Promise<StreamReport> {
+  const { workspace, runId, signal, options, pools } = context
+  if (signal.aborted) return reportSkipped(stream)
+  const { telemetry } = workspace
+  const started = performance.now()
+  telemetry.add({ streams_started: 1 })
+  telemetry.emit('stream.started', { run: runId, stream: stream.name })
+  const tried: Attempt = { count: 0, plan: undefined, wrote: false, atomic: true }
+  try {
+    const outcome = await withRetries(
+      async (attempt) => {
+        Object.assign(tried, { count: attempt, plan: undefined, wrote: false })
+        if (attempt > 1) await pools.renew()
+        return await pools.use(signal, (ends) => moveStream(stream, ends, context, tried))
+      },
+      {
+        retries: options.retries ?? RETRIES,
+        signal,
+        mayRepeat: (error) => mayRepeat(error, tried),
+        onRetry: ({ code, ref }, attempt, waitMs) => {
+          telemetry.add({ retries: 1 })
+          telemetry.emit('attempt.retried', { run: runId, stream: stream.name, attempt, code, ref, wait_ms: waitMs })
+        },
+      },
+    )
+    return { ...outcome, attempts: tried.count }
+  } catch (error) {
+    return reportFailure(stream, error, started, tried.count, context)
+  }
+}
+
+/** How far the present attempt has come. */
+interface Attempt {
+  count: number
+  plan: StreamPlan | undefined
+  wrote: boolean
+  /** Whether a write that failed leaves nothing. */
+  atomic: boolean
+}
+
+/** Decides by code and by what may be in the target already. All modes but append give the same rows however often they
+ * run; an append is repeated only where nothing of it can have stayed, or where its state, kept in the transaction of the
+ * rows, tells the next attempt whether they arrived. */
+function mayRepeat(error: AirlockError, { plan, wrote, atomic }: Attempt): boolean {
+  const repeatable = plan === undefined || plan.write.mode !== 'append' || plan.incremental?.place === 'target'
+  if (error.code === 'OUTCOME_UNKNOWN') return repeatable
+  return error.retryable && (repeatable || !wrote || atomic)
 }
 
 /** Plans and runs one stream between two open sessions, with its audit records and counters. Throws AirlockError. */
-export async function moveStream(stream: PipelineStream, ends: Ends, context: StreamContext): Promise<StreamReport> {
-  const { workspace, runId, signal, options } = context
-  const { telemetry, config } = workspace
-  const rules = { maskKey: await config.maskKey(), denyUnmasked: config.denyUnmasked }
+async function moveStream(
+  stream: PipelineStream,
+  ends: Ends,
+  context: StreamContext,
+  tried: Attempt,
+): Promise<StreamOutcome> {
+  const { workspace, runId, signal, options, rules } = context
+  const { telemetry } = workspace
+  tried.atomic = ends.target.capabilities.atomicWrites !== false
   const planned = await planStream(stream, ends.source, ends.target, rules, signal)
+  tried.plan = planned
   options.onPlan?.(planned)
   const intent = { run: runId, stream: stream.name, mode: planned.write.mode, masked: planned.maskedColumns }
   const { verify = 'count', onProgress } = options
+  const { pipeline, home } = rules
   const report = await workspace.audited(
     'stream.write',
     intent,
-    () => runStream(planned, { ...ends, signal, verify, onProgress }),
+    () => {
+      tried.wrote = true
+      return runStream(planned, { ...ends, runId, pipeline, home, signal, verify, onProgress })
+    },
     (done) => ({ rows: done.rows_written, bytes: done.bytes, route: done.route, policies: done.policies }),
   )
   telemetry.add({
@@ -38,19 +104,24 @@ export async function moveStream(stream: PipelineStream, ends: Ends, context: St
     batches: report.batches,
     rows_sent: report.rows_sent,
     rows_written: report.rows_written,
+    rows_rejected: report.rows_rejected,
     bytes_written: report.bytes,
     ...(report.verification.kind === 'none' ? {} : { verifications_passed: 1 }),
   })
   telemetry.addPolicies(report.policies)
+  if (report.state !== null && report.state.after !== report.state.before) {
+    telemetry.emit('state.saved', { run: runId, stream: stream.name, kept_in: report.state.kept_in })
+  }
   telemetry.emit('stream.completed', { run: runId, stream: stream.name, rows: report.rows_written })
   return report
 }
 
 /** Counts a failed stream and gives its report. */
-export function reportFailure(
+function reportFailure(
   stream: PipelineStream,
   error: unknown,
   started: number,
+  attempts: number,
   context: StreamContext,
 ): StreamReport {
   const { workspace, runId } = context
@@ -61,15 +132,15 @@ export function reportFailure(
     ...(known.exitCode === 7 ? { verifications_failed: 1 } : {}),
   })
   workspace.telemetry.emit('stream.failed', { run: runId, stream: stream.name, code: known.code, ref: known.ref })
-  return failedReport(stream, 'failed', known, secondsSince(started))
+  return { ...emptyReport(stream, 'failed', known, secondsSince(started)), attempts }
 }
 
-/** The report of a stream that an abort came before. */
-export function reportSkipped(stream: PipelineStream): StreamReport {
-  return failedReport(stream, 'skipped', undefined, 0)
+/** The report of a stream that was not tried: an abort came before, or a stream before it is not complete. */
+export function reportSkipped(stream: PipelineStream, reason?: string): StreamReport {
+  return { ...emptyReport(stream, 'skipped', undefined, 0), notes: reason === undefined ? [] : [`skipped: ${reason}`] }
 }
 
-function failedReport(
+function emptyReport(
   stream: PipelineStream,
   status: 'failed' | 'skipped',
   error: AirlockError | undefined,
@@ -87,11 +158,18 @@ function failedReport(
     rows_sent: 0,
     rows_confirmed: 0,
     rows_written: 0,
+    rows_rejected: 0,
+    changes: null,
     bytes: 0,
     seconds,
+    rows_per_second: null,
     masked_columns: Object.keys(stream.mask),
     policies: {},
     verification: { kind: 'none', ok: false },
+    checksums: null,
+    state: null,
+    attempts: 0,
+    notes: [],
     error: error?.toJSON() ?? null,
   }
 }

@@ -7,7 +7,8 @@ import type { Endpoint } from '../core/driver.js'
 import type { ManagedSession } from '../core/managed-session.js'
 import { builtinDrivers, findDriver } from '../drivers/builtin.js'
 import { AirlockError } from '../errors/index.js'
-import { createMasker, type Masker } from '../masking/index.js'
+import { parseConnectionUrl } from '../masking/dsn/index.js'
+import { createMasker, type Masker, Secret } from '../masking/index.js'
 import { AuditLog, DebugSink, Telemetry } from '../sinks/index.js'
 
 export interface WorkspaceOptions {
@@ -88,6 +89,24 @@ export class Workspace implements AsyncDisposable {
     return driver.endpoints(settings)
   }
 
+  /** What two connections to one server with one user have in common, in no form to be shown; undefined for what is no
+   * server. */
+  async serverOf(name: string): Promise<string | undefined> {
+    const { driver, settings } = await this.#driverOf(name)
+    const endpoints = driver.endpoints(settings)
+    if (endpoints.length === 0) return undefined
+    const places = endpoints.map((one) => (one.kind === 'unix' ? one.path : `${one.host.toLowerCase()}:${one.port}`))
+    return JSON.stringify([places.sort(), addressOf(driver, settings).user])
+  }
+
+  /** The schema of the tables that a connection's SQL names without one; undefined where there is none. */
+  async ownSchema(name: string): Promise<string | undefined> {
+    const { driver, settings } = await this.#driverOf(name)
+    const { family } = driver.spec
+    if (family === 'mysql') return addressOf(driver, settings).database
+    return family === 'postgres' || family === 'supabase' ? 'public' : undefined
+  }
+
   async #driverOf(name: string): Promise<{ readonly driver: Driver; readonly settings: Record<string, unknown> }> {
     const { driver, settings } = await this.config.connection(name)
     const found = findDriver(driver)
@@ -109,6 +128,21 @@ export class Workspace implements AsyncDisposable {
     await this.telemetry.stop()
     await this.debug.close()
     await this.#audit?.then((audit) => audit.close(), neverOpened)
+  }
+}
+
+/** What a connection's `url` or its fields say. */
+function addressOf(
+  driver: Driver,
+  settings: Readonly<Record<string, unknown>>,
+): { readonly user?: string; readonly database?: string } {
+  const { url, user, database } = settings
+  if (url instanceof Secret) {
+    return parseConnectionUrl(String(url.reveal()), { schemes: driver.spec.urlSchemes, allowSeveralHosts: true })
+  }
+  return {
+    ...(typeof user === 'string' ? { user } : {}),
+    ...(typeof database === 'string' ? { database } : {}),
   }
 }
 
