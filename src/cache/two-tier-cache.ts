@@ -51,6 +51,8 @@ export interface TierOptions {
 interface Load {
   readonly flight: string
   outdated: boolean
+  /** Frees the lock between processes, once: whoever loads anew does not wait for an outdated load. */
+  unlock: () => void
 }
 
 interface Outcome {
@@ -183,15 +185,16 @@ export class TwoTierCache implements AsyncDisposable {
       this.#metrics.lookedUp(found === undefined ? 'misses' : 'diskHits')
       if (found !== undefined) return mine.outdated ? undefined : { entry: found, source: 'disk' }
       const unlock = await this.#shared?.locks?.acquire(keyDigest(text), this.#options.lockTimeoutMs, signal)
-      try {
+      if (unlock !== undefined) {
+        mine.unlock = once(unlock)
         // Whoever held the lock before may have stored it.
-        const stored = unlock === undefined ? undefined : await this.#onDisk(text, dependsOn)
+        const stored = await this.#onDisk(text, dependsOn)
         if (stored !== undefined) return mine.outdated ? undefined : { entry: stored, source: 'disk' }
-        return await this.#load(text, dependsOn, load, ttlMs, signal, mine)
-      } finally {
-        unlock?.()
       }
+      if (mine.outdated) return undefined
+      return await this.#load(text, dependsOn, load, ttlMs, signal, mine)
     } finally {
+      mine.unlock()
       this.#leave(text, mine)
     }
   }
@@ -243,7 +246,7 @@ export class TwoTierCache implements AsyncDisposable {
   }
 
   #enter(text: string, flight: string, signal: AbortSignal): Load {
-    const mine: Load = { flight, outdated: false }
+    const mine: Load = { flight, outdated: false, unlock: nothingHeld }
     const loads = this.#loads.get(text) ?? new Set()
     if ([...loads].some((other) => other.flight === flight && !other.outdated)) this.#metrics.add('duplicateLoads')
     this.#loads.set(text, loads.add(mine))
@@ -263,6 +266,7 @@ export class TwoTierCache implements AsyncDisposable {
   #outdate(text: string): void {
     for (const load of this.#loads.get(text) ?? []) {
       load.outdated = true
+      load.unlock()
       this.#flights.forget(load.flight)
     }
   }
@@ -282,5 +286,17 @@ export class TwoTierCache implements AsyncDisposable {
   #refuseClosed(): void {
     if (this.#closing !== undefined)
       throw new AirlockError('RESOURCE_CLOSED', { phase: 'cache', params: { at: 'cache' } })
+  }
+}
+
+function nothingHeld(): void {
+  // Until the lock is there, and where there is none.
+}
+
+function once(work: () => void): () => void {
+  let done = false
+  return () => {
+    if (!done) work()
+    done = true
   }
 }
