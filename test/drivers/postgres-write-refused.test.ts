@@ -93,8 +93,10 @@ describeWith(['postgres'], 'what a Postgres target refuses', ({ postgres: engine
       const keyed = { table: 'n', mode: 'append', primaryKey: ['ids'] } as const
       const error = await failure(target.write(keyed, batches([id])), 'COLUMN_NOT_FOUND')
       expect(error.message).toContain('primary_key.ids. Did you mean "id"?')
-      const merge = { table: 'base', mode: 'merge' } as unknown as Parameters<typeof target.write>[0]
-      await failure(target.write(merge, batches([id])), 'UNSUPPORTED')
+      const mirror = { table: 'base', mode: 'mirror' } as unknown as Parameters<typeof target.write>[0]
+      await failure(target.write(mirror, batches([id])), 'UNSUPPORTED')
+      const other = { table: 'base', mode: 'append', strategy: 'upsert' } as const
+      await failure(target.write(other, batches([id])), 'UNSUPPORTED')
       await target.ping()
     })
 

@@ -7,8 +7,10 @@ import type {
   ExtractRequest,
   OpenContext,
   Privileges,
+  SavedState,
   Session,
   SourceDescription,
+  StateKey,
   WriteOutline,
   WritePlan,
   WriteReceipt,
@@ -16,9 +18,11 @@ import type {
 import type { PostgresConfig } from './config.js'
 import { discoverPostgres } from './discovery.js'
 import { describeSource, extractRows, type StatementOwner } from './extractor.js'
-import { outlineOf, planLoad } from './load-plan.js'
+import { planLoad } from './load-plan.js'
 import { connectPostgres, type PostgresConnection } from './native.js'
+import { outlineOf } from './outline.js'
 import { PRIVILEGES, pinSettings } from './sql.js'
+import { readState, resetState } from './state.js'
 import { Transactions } from './transaction.js'
 import { writeBatches } from './writer.js'
 
@@ -90,6 +94,14 @@ export class PostgresSession implements Session, StatementOwner {
     } finally {
       signal.removeEventListener('abort', abort)
     }
+  }
+
+  readState(pipeline: string | undefined): Promise<readonly SavedState[]> {
+    return readState(this.#connection, this.#transactions, pipeline)
+  }
+
+  resetState(key: StateKey): Promise<void> {
+    return resetState(this.#connection, this.#transactions, key)
   }
 
   async ping(): Promise<void> {

@@ -4,6 +4,7 @@ import { type PostgresConfig, postgresConfig } from './config.js'
 import { classifyPostgresError } from './errors.js'
 import { POSTGRES_POLICIES } from './policies.js'
 import { PostgresSession } from './session.js'
+import { POSTGRES_STRATEGIES } from './strategies.js'
 
 const DEFAULT_PORT = 5432
 
@@ -19,7 +20,8 @@ export const postgresSpec: DriverSpec<typeof postgresConfig> = {
     write: true,
     discover: true,
     query: false,
-    modes: ['append', 'replace'],
+    modes: ['append', 'replace', 'merge', 'delete+insert'],
+    strategies: POSTGRES_STRATEGIES,
     rawFormats: [],
   },
   policies: POSTGRES_POLICIES,

@@ -1,18 +1,17 @@
-import type { Column } from '../../core/batch.js'
 import type { LogicalType } from '../../core/column-type.js'
-import { suggest } from '../../core/suggest.js'
+import type { ContractTarget } from '../../core/schema-contract.js'
 import { parseTableName } from '../../core/table-name.js'
 import { AirlockError } from '../../errors/index.js'
 import type { PostgresConnection } from './native.js'
 import { fitName, quoteName } from './sql.js'
+import { logicalType } from './types.js'
 
 /** A column of an existing target. */
-export interface TargetColumn {
-  readonly name: string
-  /** As `format_type` writes it, e.g. `numeric(10,2)`. */
-  readonly type: string
-  readonly required: boolean
-  readonly generated: boolean
+export interface TargetColumn extends ContractTarget {
+  /** GENERATED ALWAYS AS IDENTITY: values of ours need a word more. */
+  readonly alwaysIdentity: boolean
+  /** The sequence that gives out its values, quoted; of an identity column or of a serial one. */
+  readonly sequence: string | undefined
 }
 
 /** An existing target table. */
@@ -21,123 +20,94 @@ export interface TargetTable {
   /** Schema and name, quoted. */
   readonly sql: string
   readonly columns: readonly TargetColumn[]
+  readonly partitioned: boolean
   /** Other tables have foreign keys to it. */
   readonly referenced: boolean
+  /** One of them changes or deletes its own rows when rows here are deleted. */
+  readonly cascading: boolean
+  /** Columns of each unique index that ON CONFLICT can use. */
+  readonly uniqueKeys: readonly (readonly string[])[]
+  /** Rows by the server's statistics; -1 where it has none. */
+  readonly estimatedRows: number
 }
 
-/** Looks the target up in the catalogue; undefined where it does not exist. Throws SCHEMA_MISMATCH for something that is
- * not a table. */
+/** Looks the target up in the catalogue, without touching the table itself: no lock is taken. Undefined where it does not
+ * exist. Throws SCHEMA_MISMATCH for something that is not a table. */
 export async function findTarget(connection: PostgresConnection, table: string): Promise<TargetTable | undefined> {
   const { schema, name } = parseTableName(table)
   const { rows } = await connection.query(
-    `SELECT c.oid::text, n.nspname, c.relkind::text,
-        EXISTS (SELECT 1 FROM pg_catalog.pg_constraint k WHERE k.confrelid = c.oid AND k.contype = 'f' AND k.conrelid <> c.oid)
+    `SELECT c.oid::text, n.nspname, c.relkind::text, c.reltuples::bigint::text,
+        EXISTS (SELECT 1 FROM pg_catalog.pg_constraint k WHERE k.confrelid = c.oid AND k.contype = 'f' AND k.conrelid <> c.oid),
+        EXISTS (SELECT 1 FROM pg_catalog.pg_constraint k
+          WHERE k.confrelid = c.oid AND k.contype = 'f' AND k.confdeltype IN ('c', 'n', 'd'))
       FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
       WHERE c.relname = $1 AND n.nspname = coalesce($2, current_schema())
         AND c.relkind IN ('r', 'p', 'v', 'm', 'f')`,
     [fitName(name), schema === undefined ? null : fitName(schema)],
   )
-  const [oid, namespace, kind, referenced] = rows[0] ?? []
+  const [oid, namespace, kind, estimate, referenced, cascading] = rows[0] ?? []
   if (oid === undefined || oid === null) return undefined
-  if (kind !== 'r' && kind !== 'p') throw mismatch('the target is not a table')
+  if (kind !== 'r' && kind !== 'p') {
+    const params = { problem: 'the target is not a table' }
+    throw new AirlockError('SCHEMA_MISMATCH', { phase: 'plan', params })
+  }
   return {
     oid,
     sql: `${quoteName(namespace!)}.${quoteName(fitName(name))}`,
     columns: await targetColumns(connection, oid),
+    partitioned: kind === 'p',
     referenced: referenced === 't',
+    cascading: cascading === 't',
+    uniqueKeys: await uniqueKeys(connection, oid),
+    estimatedRows: Number(estimate),
   }
 }
 
 async function targetColumns(connection: PostgresConnection, oid: string): Promise<readonly TargetColumn[]> {
   const { rows } = await connection.query(
-    `SELECT attname, format_type(atttypid, atttypmod), attnotnull AND NOT atthasdef AND attidentity = '', attgenerated <> ''
-      FROM pg_catalog.pg_attribute WHERE attrelid = $1::oid AND attnum > 0 AND NOT attisdropped ORDER BY attnum`,
+    `SELECT a.attname, format_type(a.atttypid, a.atttypmod), a.atttypid::text, a.atttypmod::text,
+        a.attnotnull AND NOT a.atthasdef AND a.attidentity = '', a.attnotnull, a.attgenerated <> '', a.attidentity = 'a',
+        (SELECT s.oid::regclass::text FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_class s ON s.oid = d.objid
+          WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = a.attrelid
+            AND d.refobjsubid = a.attnum AND d.deptype IN ('a', 'i') AND s.relkind = 'S' LIMIT 1)
+      FROM pg_catalog.pg_attribute a WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum`,
     [oid],
   )
-  return rows.map(([name, type, required, generated]) => ({
+  return rows.map(([name, type, typeOid, modifier, required, notNull, generated, always, sequence]) => ({
     name: name!,
     type: type!,
+    logical: knownType(Number(typeOid), Number(modifier)),
     required: required === 't',
+    notNull: notNull === 't',
     generated: generated === 't',
+    alwaysIdentity: always === 't',
+    sequence: sequence ?? undefined,
   }))
 }
 
-/** Refuses a stream that the table cannot take as it is: a column that is missing, generated, required but not sent, or
- * of a type that would change values without the server saying so. */
-export function checkFit(target: TargetTable, columns: readonly Column[]): void {
-  const names = target.columns.map((column) => column.name)
-  for (const column of columns) {
-    const into = target.columns.find((candidate) => candidate.name === column.name)
-    if (into === undefined) {
-      throw mismatch(`the target has no column ${column.name}${suggest(column.name, names)}`)
-    }
-    if (into.generated) throw mismatch(`column ${column.name} is generated by the target; leave it out with select`)
-    const loss = silentLoss(column, into.type)
-    if (loss !== undefined) throw mismatch(`column ${column.name} ${loss}`)
-  }
-  const sent = new Set(columns.map((column) => column.name))
-  const missing = target.columns.find((column) => column.required && !sent.has(column.name))
-  if (missing !== undefined)
-    throw mismatch(`column ${missing.name} of the target needs a value and is not in the stream`)
+/** Indexes of plain columns without a condition, checked at once. */
+async function uniqueKeys(connection: PostgresConnection, oid: string): Promise<readonly (readonly string[])[]> {
+  const { rows } = await connection.query(
+    `SELECT i.indexrelid::text, a.attname
+      FROM pg_catalog.pg_index i
+      CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY AS k (attnum, place)
+      JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+      WHERE i.indrelid = $1::oid AND i.indisunique AND i.indimmediate AND i.indisvalid
+        AND i.indpred IS NULL AND i.indexprs IS NULL AND k.place <= i.indnkeyatts
+      ORDER BY i.indexrelid, k.place`,
+    [oid],
+  )
+  const keys = new Map<string, string[]>()
+  for (const [index, name] of rows) keys.set(index!, [...(keys.get(index!) ?? []), name!])
+  return [...keys.values()]
 }
 
-/** What Postgres would do to values on the way in without an error: rounding, cutting, and hex text where bytes were
- * meant. */
-function silentLoss(column: Column, into: string): string | undefined {
-  const { type } = column
-  if (type.kind === 'bytes' && !/^(bytea|geometry|geography)/.test(into)) return `holds bytes, which ${into} cannot`
-  if (type.kind === 'text' && (into === 'name' || into === '"char"')) return `would be cut to fit ${into}`
-  if (type.kind === 'time' || type.kind === 'timestamp' || type.kind === 'timestamptz') {
-    const digits = /^time(?:stamp)?\((\d)\)/.exec(into)?.[1]
-    if (digits !== undefined && (type.precision ?? 6) > Number(digits))
-      return `would be rounded to ${digits} digits of a second`
-    if (into === 'date') return 'would lose its time'
-  }
-  return numericLoss(type, into)
-}
+/** Types whose values the core can judge; for the others only the server can. */
+const TEXT_OIDS: readonly number[] = [25, 1042, 1043]
+const OPAQUE_OIDS: readonly number[] = [26, 790]
 
-/** The digits that a binary number holds exactly, whatever the value (IEEE 754). */
-const EXACT_DIGITS: Readonly<Record<string, number>> = { real: 6, 'double precision': 15 }
-
-function numericLoss(type: LogicalType, into: string): string | undefined {
-  const number = exactNumber(type)
-  if (number === undefined) return undefined
-  const scale = /^numeric\(\d+,(-?\d+)\)$/.exec(into)?.[1]
-  if (scale !== undefined && number.scale > Number(scale)) return `would be rounded to ${scale} digits`
-  // A binary number takes another of its own width or less as it is.
-  if (type.kind === 'float32' && into in EXACT_DIGITS) return undefined
-  if (type.kind === 'float64' && into === 'double precision') return undefined
-  const exact = EXACT_DIGITS[into]
-  if (exact !== undefined && (number.scale > 0 || number.digits > exact)) return `would be rounded to ${into}`
-  if (type.kind === 'decimal' && number.scale > 0 && /^(integer|bigint|smallint)$/.test(into))
-    return `would be rounded to ${into}`
-  return undefined
-}
-
-/** How many digits a number of this type may have, and how many of them behind the point. */
-function exactNumber(type: LogicalType): { readonly digits: number; readonly scale: number } | undefined {
-  switch (type.kind) {
-    case 'int16':
-      return { digits: 5, scale: 0 }
-    case 'int32':
-      return { digits: 10, scale: 0 }
-    case 'int64':
-      return { digits: 19, scale: 0 }
-    case 'uint64':
-      return { digits: 20, scale: 0 }
-    case 'decimal':
-      return {
-        digits: type.precision ?? Number.POSITIVE_INFINITY,
-        scale: type.scale ?? (type.precision === undefined ? Number.POSITIVE_INFINITY : 0),
-      }
-    case 'float32':
-    case 'float64':
-      return { digits: Number.POSITIVE_INFINITY, scale: Number.POSITIVE_INFINITY }
-    default:
-      return undefined
-  }
-}
-
-function mismatch(problem: string): AirlockError {
-  return new AirlockError('SCHEMA_MISMATCH', { phase: 'plan', params: { problem } })
+function knownType(oid: number, modifier: number): LogicalType | undefined {
+  if (OPAQUE_OIDS.includes(oid)) return undefined
+  const { type } = logicalType(oid, modifier)
+  return type.kind === 'text' && !TEXT_OIDS.includes(oid) ? undefined : type
 }
