@@ -42,6 +42,13 @@ export interface ChainKeys {
   readonly anchors: readonly AuditAnchor[]
 }
 
+/** What the record of a retirement says: the last segment that went, and its last record. */
+interface Retirement {
+  readonly through: number
+  readonly last_seq: number
+  readonly last_h: string
+}
+
 const MAX_PROBLEMS = 1000
 
 /** Follows one chain line by line. After a problem it goes on from what the line itself states, so that one change is
@@ -62,6 +69,9 @@ export class ChainChecker {
   #format = 0
   #digest: ChainDigest | undefined
   #afterMissing = false
+  /** What the first segment that is there was chained to, where the log no longer has its beginning. */
+  #beginsAfter: Retirement | undefined
+  #retired: Retirement[] = []
   #prev = GENESIS
   #expected = 0
 
@@ -73,6 +83,22 @@ export class ChainChecker {
 
   get head(): { readonly seq: number; readonly h: string } | null {
     return this.#expected === 0 ? null : { seq: this.#expected - 1, h: this.#prev }
+  }
+
+  /** The last record that was removed by its owner, as the log itself says, or -1. Known after `finish`. */
+  get retiredThrough(): number {
+    return this.#retired.some((retired) => covers(retired, this.#beginsAfter))
+      ? (this.#beginsAfter?.last_seq ?? -1)
+      : -1
+  }
+
+  /** Call after the last segment: a beginning that was retired is no problem after all. */
+  finish(): void {
+    if (this.retiredThrough < 0) return
+    // The two that its absence was reported as: the segments, and the records.
+    this.problems.splice(0, 2)
+    this.problemCount -= 2
+    this.gaps.shift()
   }
 
   startSegment(name: string, number: number): void {
@@ -129,6 +155,7 @@ export class ChainChecker {
     } else if (!intact) {
       this.#report('changed', seq, 'the digest does not fit the line and the one before it')
     }
+    if (record.type === LOG_EVENTS.segmentsRetired && intact) this.#retired.push(record.data as Retirement)
     if (record.type === LOG_EVENTS.checkpointSigned) this.#checkCheckpoint(record, seq === this.#expected && intact)
     this.#prev = h
     this.#expected = seq + 1
@@ -166,8 +193,12 @@ export class ChainChecker {
   #linkAfterMissing(record: AuditLine): void {
     if (!this.#afterMissing) return
     this.#afterMissing = false
-    const data = record.data as { readonly previous_h?: unknown } | null
-    if (record.type === LOG_EVENTS.segmentOpened && typeof data?.previous_h === 'string') this.#prev = data.previous_h
+    const data = record.data as { readonly previous_h?: unknown; readonly previous_seq?: unknown } | null
+    if (record.type !== LOG_EVENTS.segmentOpened || typeof data?.previous_h !== 'string') return
+    this.#prev = data.previous_h
+    if (this.#expected === 0 && data.previous_seq === record.seq - 1) {
+      this.#beginsAfter = { through: this.#number - 1, last_seq: record.seq - 1, last_h: data.previous_h }
+    }
   }
 
   #digestFor(record: AuditLine): ChainDigest | undefined {
@@ -202,6 +233,13 @@ export class ChainChecker {
     const line = reason === 'segment_missing' ? null : this.#line
     this.problems.push({ segment: this.#segment, line, seq, reason, detail })
   }
+}
+
+/** Whether a log that begins after `found` lacks nothing but what was retired. After a crash in the middle of a removal a
+ * part of that may still be there. */
+function covers(retired: Retirement, found: Retirement | undefined): boolean {
+  if (found === undefined || found.through > retired.through) return false
+  return found.through < retired.through || (found.last_seq === retired.last_seq && found.last_h === retired.last_h)
 }
 
 function isSignedBy(anchor: Partial<AuditAnchor> | null, publicKey: KeyObject): boolean {

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { rm } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { threadId } from 'node:worker_threads'
 import { AirlockError } from '../errors/index.js'
@@ -7,6 +8,8 @@ import { AuditCheckpointer } from './audit-checkpointer.js'
 import { type AuditSinkPort, guardOperation } from './audit-guard.js'
 import { AUDIT_DEFAULTS, type AuditLogOptions } from './audit-options.js'
 import { type AuditEvent, type PendingRecord, RecordSerialiser } from './audit-record.js'
+import type { RetirementPlan } from './audit-retention.js'
+import { LOG_EVENTS } from './audit-segments.js'
 import { type AuditVerification, type VerifyOptions, verifyAuditLog } from './audit-verify.js'
 import { AuditWriter, type Receipt } from './audit-writer.js'
 import { withinDeadline } from './deadline.js'
@@ -14,7 +17,7 @@ import { DirectoryLock, type LockStats, loadLockBinding } from './directory-lock
 import { errnoOf } from './errno.js'
 import { GroupCommitter } from './group-committer.js'
 import { LogSalt } from './log-salt.js'
-import { nodeFiles, preparePrivateDirectory } from './private-files.js'
+import { containedPath, nodeFiles, preparePrivateDirectory, syncDirectory } from './private-files.js'
 import { Reserve } from './reserve.js'
 import { SealKeys } from './seal-keys.js'
 import { SegmentStore } from './segment-store.js'
@@ -54,6 +57,7 @@ export class AuditLog implements AuditSinkPort, AsyncDisposable {
   readonly #committer: GroupCommitter<PendingRecord, Receipt>
   readonly #serialiser: RecordSerialiser
   readonly #checkpointer: AuditCheckpointer
+  readonly #dir: string
   readonly #lock: DirectoryLock | null
   readonly #salt: LogSalt
   readonly #session: (() => string | undefined) | undefined
@@ -70,6 +74,7 @@ export class AuditLog implements AuditSinkPort, AsyncDisposable {
     const settings = { ...AUDIT_DEFAULTS, ...options }
     const mode = options.mode ?? 'sha256'
     const chain = lock === null ? `audit-${randomBytes(6).toString('hex')}` : 'audit'
+    this.#dir = dir
     this.#lock = lock
     this.#salt = salt
     this.#session = options.session
@@ -138,9 +143,17 @@ export class AuditLog implements AuditSinkPort, AsyncDisposable {
       const params = { at: 'audit event type', problem: 'types that begin with `audit.` belong to the log itself' }
       return Promise.reject(new AirlockError('CONFIG_INVALID', { phase: 'audit', params }))
     }
-    this.#appended += 1
-    const record = this.#serialiser.serialise(event, event.session ?? this.#session?.())
-    return this.#settle(this.#committer.submit(record, record.bytes))
+    return this.#record(event)
+  }
+
+  /** Removes the oldest segments, which their owner no longer keeps. First a record says that they went and what the log
+   * goes on from, so that `verify` tells this from a removal by somebody else. */
+  async retire(plan: RetirementPlan): Promise<void> {
+    const data = { segments: plan.segments, through: plan.through, last_seq: plan.last.seq, last_h: plan.last.h }
+    const { stored } = await this.#record({ type: LOG_EVENTS.segmentsRetired, data })
+    if (!stored) throw new AirlockError('AUDIT_UNAVAILABLE', { phase: 'audit' })
+    for (const name of plan.segments) await rm(containedPath(this.#dir, name), { force: true })
+    await syncDirectory(this.#dir)
   }
 
   /** Runs `fn` between an intent record and an outcome record; see `guardOperation` for what it rejects with. */
@@ -206,6 +219,12 @@ export class AuditLog implements AuditSinkPort, AsyncDisposable {
       if (this.#policy === 'open') return NOT_STORED
       throw error
     }
+  }
+
+  #record(event: AuditEvent): Promise<Receipt> {
+    this.#appended += 1
+    const record = this.#serialiser.serialise(event, event.session ?? this.#session?.())
+    return this.#settle(this.#committer.submit(record, record.bytes))
   }
 
   #countLost(count: number): void {

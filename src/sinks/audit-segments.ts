@@ -20,6 +20,7 @@ export const LOG_EVENTS = {
   degraded: 'audit.degraded',
   eventsLost: 'audit.events_lost',
   checkpointSigned: 'audit.checkpoint_signed',
+  segmentsRetired: 'audit.segments_retired',
 } as const
 
 const NOTHING: ChainHead = { seq: -1, h: GENESIS, closed: false }
