@@ -7,6 +7,7 @@ import { parseRuleName } from '../masking/columns/rule-name.js'
 import type { DriverDeclaration } from './airlock-file.js'
 import type { Config } from './config.js'
 import { fieldsOf } from './field-walk.js'
+import { graphqlOf } from './graphql-stream.js'
 import type { Pipeline, PipelineStream, Wildcard } from './pipeline.js'
 import { modeOf, OTHER_NAMES, type PipelineFile, pipelineFile, type StreamEntry, strategyOf } from './pipeline-file.js'
 import {
@@ -57,9 +58,11 @@ export async function loadPipeline(
   }
   const entries = Object.entries(file.streams)
   const excluded = entries.flatMap(([name, entry]) => exclusion(yaml, name, entry))
-  const streams = entries
-    .filter(([name]) => !name.startsWith('-'))
-    .map(([name, entry]) => streamOf(yaml, name, entry ?? {}, file))
+  const streams: PipelineStream[] = []
+  for (const [name, entry] of entries.filter(([name]) => !name.startsWith('-'))) {
+    const stream = streamOf(yaml, name, entry ?? {}, file)
+    streams.push({ ...stream, ...(await graphqlOf(yaml, ['streams', name], entry ?? {}, absolute)) })
+  }
   if (streams.length === 0) throw invalidField(yaml, ['streams'], 'it must not be empty')
   if (excluded.length > 0 && !streams.some((stream) => stream.wildcard !== undefined)) {
     throw invalidField(yaml, ['streams', `-${excluded[0]}`], 'there is no wildcard to leave it out of')
@@ -123,10 +126,16 @@ function streamOf(file: PlaceMap, name: string, entry: StreamEntry, { defaults =
   if (entry.table !== undefined && entry.query !== undefined) {
     throw invalidField(file, [...at, 'query'], 'the stream already has a table')
   }
+  if (entry.graphql !== undefined && (entry.table ?? entry.query) !== undefined) {
+    throw invalidField(file, [...at, 'graphql'], 'the stream already has a table or a query')
+  }
+  if (entry.graphql !== undefined && entry.where !== undefined) {
+    throw invalidField(file, [...at, 'where'], 'a condition belongs into the document')
+  }
   if (entry.query !== undefined && entry.where !== undefined) {
     throw invalidField(file, [...at, 'where'], 'a condition belongs into the query')
   }
-  const table = entry.query === undefined ? (entry.table ?? name) : undefined
+  const table = (entry.query ?? entry.graphql) === undefined ? (entry.table ?? name) : undefined
   const wildcard = table === undefined ? undefined : wildcardOf(file, at, table, entry, entry.schema ?? defaults.schema)
   const cursor = entry.cursor ?? defaults.cursor
   const schema = entry.schema ?? defaults.schema

@@ -1,10 +1,12 @@
 import { z } from 'zod'
 import type { MergeStrategy, ReplaceStrategy, WriteStrategy } from '../core/driver.js'
+import { graphqlMutation, graphqlStream } from './graphql-stream.js'
 import type { PipelineMode } from './pipeline.js'
 
 const MODES = ['append', 'replace', 'merge', 'delete+insert'] as const satisfies readonly PipelineMode[]
 
-const STRATEGIES = [
+/** Every strategy that a stream may name. */
+export const STRATEGIES = [
   'upsert',
   'delete-insert',
   'insert-only',
@@ -27,7 +29,10 @@ const MODE_ALIASES = {
   scd2: 'merge',
 } as const satisfies Record<string, PipelineMode>
 
-type ModeWord = PipelineMode | keyof typeof MODE_ALIASES
+/** A mode, or what another tool calls one. */
+export type ModeWord = PipelineMode | keyof typeof MODE_ALIASES
+
+export const MODE_WORDS: readonly ModeWord[] = [...MODES, ...(Object.keys(MODE_ALIASES) as ModeWord[])]
 
 /** What other tools call a key, for "did you mean". */
 export const OTHER_NAMES: Readonly<Record<string, string>> = {
@@ -115,6 +120,8 @@ const stream = z.strictObject({
   ...shared,
   table: text().optional().describe("Table of the source; the stream's name where left out."),
   query: text().optional().describe("A SELECT of the source's dialect, instead of a table."),
+  graphql: graphqlStream.optional().describe('What is read from a GraphQL source, instead of a table.'),
+  mutation: graphqlMutation.optional().describe('What takes the rows at a GraphQL target.'),
   target_table: text().optional().describe("Table of the target; the source table's name where left out."),
   select: list().optional().describe('Columns in this order; -name leaves one out.'),
   where: text().optional().describe("A condition in the source's dialect."),

@@ -1,4 +1,5 @@
 import type { MergeStrategy, ReplaceStrategy, SchemaContract } from '../core/driver.js'
+import type { GraphqlRead, GraphqlWrite } from '../core/graphql-read.js'
 import type { MaskChoices } from '../core/mask-batches.js'
 
 /** How a stream's rows meet those that the target has. The target's driver says which of them it can do. */
@@ -16,11 +17,15 @@ export interface Pipeline {
   readonly excluded?: readonly string[]
 }
 
-/** One stream with the pipeline's defaults filled in. Exactly one of `table` and `query` is there. */
+/** One stream with the pipeline's defaults filled in. Exactly one of `table`, `query` and `graphql` is
+ * there. */
 export interface PipelineStream {
   readonly name: string
   readonly table?: string
   readonly query?: string
+  readonly graphql?: GraphqlRead
+  /** What takes the rows at a GraphQL target. */
+  readonly mutation?: GraphqlWrite
   /** The table to write, with its schema where one was given. */
   readonly targetTable: string
   readonly mode: PipelineMode

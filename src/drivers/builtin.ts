@@ -1,13 +1,17 @@
 import type { Driver } from '../core/define-driver.js'
+import { graphql } from './graphql/index.js'
 import { mysql } from './mysql/index.js'
 import { postgres } from './postgres/index.js'
 import { supabase, supabaseRest } from './supabase/index.js'
 
 /** Every driver that a configuration can name, by its `driver:` word. Adding a driver is adding a line here. */
-export const builtinDrivers = { mysql, postgres, supabase, 'supabase-rest': supabaseRest } as const satisfies Record<
-  string,
-  unknown
->
+export const builtinDrivers = {
+  mysql,
+  postgres,
+  supabase,
+  'supabase-rest': supabaseRest,
+  graphql,
+} as const satisfies Record<string, unknown>
 
 export type DriverName = keyof typeof builtinDrivers
 

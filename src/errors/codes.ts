@@ -179,6 +179,11 @@ export const CODES = {
   ),
 
   POLICY_REFUSED: row(4, 'Refused by policy: {problem}.', 'See the plan: `airlock plan PIPELINE.yaml`.'),
+  QUERY_REFUSED: row(
+    4,
+    'The statement is refused: {problem}.',
+    'Give one statement that only reads; see docs/discover-and-query.md.',
+  ),
   MASK_ON_KEY: row(
     4,
     'The mask at {at} could make different keys equal.',

@@ -97,11 +97,13 @@ export async function planStream(
   }
 }
 
-function requestOf(stream: PipelineStream): ExtractRequest {
-  const { table, query, select, where, window, cursor, policies } = stream
+/** What reading a stream from its beginning asks of the source. */
+export function requestOf(stream: PipelineStream): ExtractRequest {
+  const { table, query, graphql, select, where, window, cursor, policies } = stream
   return {
     ...(table === undefined ? {} : { table }),
     ...(query === undefined ? {} : { query }),
+    ...(graphql === undefined ? {} : { graphql }),
     ...(select === undefined ? {} : { select }),
     ...(where === undefined ? {} : { where }),
     ...(window === undefined || cursor === undefined ? {} : { range: { column: cursor, ...window } }),
@@ -115,6 +117,7 @@ function writeOf(stream: PipelineStream, mode: WriteMode, rules: StreamRules): W
     table: stream.targetTable,
     mode,
     policies: stream.policies,
+    ...(stream.mutation === undefined ? {} : { graphql: stream.mutation }),
     ...(strategy === undefined ? {} : { strategy }),
     ...(primaryKey.length === 0 ? {} : { primaryKey }),
     ...(cursor === undefined || mode === 'append' || mode === 'replace' ? {} : { cursor }),

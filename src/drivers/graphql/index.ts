@@ -1,0 +1,2 @@
+export { type GraphqlConfig, graphqlConfig } from './config.js'
+export { graphql, graphqlSpec } from './spec.js'

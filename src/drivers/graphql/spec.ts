@@ -1,0 +1,28 @@
+import { type Driver, defineDriver } from '../../core/define-driver.js'
+import type { DriverSpec } from '../../core/driver.js'
+import { parseAddress } from './address.js'
+import { graphqlConfig } from './config.js'
+import { classifyGraphqlError } from './errors.js'
+import { GRAPHQL_POLICIES } from './policies.js'
+import { GraphqlSession } from './session.js'
+
+/** The declarative part of the GraphQL driver. */
+export const graphqlSpec: DriverSpec<typeof graphqlConfig> = {
+  family: 'graphql',
+  title: 'GraphQL over HTTP',
+  urlSchemes: [],
+  defaultPort: 443,
+  config: graphqlConfig,
+  capabilities: { extract: true, write: true, discover: true, query: false, modes: ['append'], rawFormats: [] },
+  policies: GRAPHQL_POLICIES,
+  ownDeadlines: true,
+  endpoints(config) {
+    const { host, port } = parseAddress(config.endpoint)!
+    return [{ kind: 'tcp', host, port }]
+  },
+  open: (config, context) => GraphqlSession.open(config, context),
+  classify: classifyGraphqlError,
+}
+
+/** Reads from and writes to GraphQL services. */
+export const graphql: Driver<typeof graphqlConfig> = defineDriver(graphqlSpec)
