@@ -1,6 +1,7 @@
 import { Command, type CommanderError, Option } from 'commander'
 import { AirlockError } from '../errors/index.js'
 import type { Output } from './output.js'
+import { addRunOptions, addStreamOptions } from './stream-options.js'
 import { version } from './version.js'
 
 /** What every command is given. */
@@ -42,42 +43,79 @@ export function createProgram(context: CommandContext): Command {
     .configureOutput({ writeErr: () => undefined })
   const common = () => program.opts<GlobalOptions>()
 
-  program
-    .command('run')
-    .description('run a pipeline: read, mask, write, verify')
-    .argument('<pipeline>', 'pipeline file, e.g. nightly.yaml')
-    .option('--streams <names>', 'only these streams, separated by commas', list)
-    .addOption(
-      new Option('--verify <kind>', 'what is compared before the commit').choices(['none', 'count']).default('count'),
-    )
-    .option('--parallel <number>', 'streams at one time, within max_connections of both ends', count, 1)
-    .option('--dry-run', 'the same as `airlock plan`')
-    .action(async (file, options) => (await import('./commands/run.js')).runCommand(context, common(), file, options))
+  addRunOptions(
+    addStreamOptions(
+      program
+        .command('run')
+        .description('run a pipeline: read, mask, write, verify')
+        .argument('<pipeline>', 'pipeline file, e.g. nightly.yaml')
+        .option('--streams <names>', 'only these streams, separated by commas', list)
+        .option('--parallel <number>', 'streams at one time, within max_connections of both ends', count, 1)
+        .option('--dry-run', 'the same as `airlock plan`'),
+    ),
+  ).action(async (file, options) => (await import('./commands/run.js')).runCommand(context, common(), file, options))
+
+  addRunOptions(
+    addStreamOptions(
+      program
+        .command('copy')
+        .description('move one table without a pipeline file')
+        .requiredOption('--source <connection>', 'connection to read from')
+        .requiredOption('--source-table <table>', 'table to read')
+        .requiredOption('--target <connection>', 'connection to write to')
+        .option('--target-table <table>', "table to write (default: the source table's name)")
+        .option('--mask <column:rule>', 'mask of one column; repeat for more', collect, [])
+        .option('--select <columns>', 'columns, separated by commas; -name leaves one out', list)
+        .option('--where <condition>', "condition in the source's dialect")
+        .option('--policy <name=choice>', 'e.g. zero_dates=error; repeat for more', collect, []),
+    ),
+  ).action(async (options) => (await import('./commands/copy.js')).copyCommand(context, common(), options))
+
+  addStreamOptions(
+    program
+      .command('plan')
+      .description('say what a run would do; write nothing')
+      .argument('<pipeline>', 'pipeline file')
+      .option('--streams <names>', 'only these streams, separated by commas', list)
+      .option('--full-refresh', 'as if no state were kept'),
+  ).action(async (file, options) => (await import('./commands/plan.js')).planCommand(context, common(), file, options))
 
   program
-    .command('copy')
-    .description('move one table without a pipeline file')
-    .requiredOption('--source <connection>', 'connection to read from')
-    .requiredOption('--source-table <table>', 'table to read')
-    .requiredOption('--target <connection>', 'connection to write to')
-    .option('--target-table <table>', "table to write (default: the source table's name)")
-    .option('--mode <mode>', 'append or replace', 'append')
-    .option('--primary-key <column>', 'key column of a new table; repeat for more', collect, [])
-    .option('--mask <column:rule>', 'mask of one column; repeat for more', collect, [])
-    .option('--select <columns>', 'columns, separated by commas; -name leaves one out', list)
-    .option('--where <condition>', "condition in the source's dialect")
-    .option('--policy <name=choice>', 'e.g. zero_dates=error; repeat for more', collect, [])
-    .addOption(
-      new Option('--verify <kind>', 'what is compared before the commit').choices(['none', 'count']).default('count'),
-    )
-    .action(async (options) => (await import('./commands/copy.js')).copyCommand(context, common(), options))
-
-  program
-    .command('plan')
-    .description('say what a run would do; write nothing')
+    .command('verify')
+    .description('read both ends of a pipeline and compare them')
     .argument('<pipeline>', 'pipeline file')
     .option('--streams <names>', 'only these streams, separated by commas', list)
-    .action(async (file, options) => (await import('./commands/plan.js')).planCommand(context, common(), file, options))
+    .action(async (file, options) =>
+      (await import('./commands/verify.js')).verifyCommand(context, common(), file, options),
+    )
+
+  const state = program.command('state').description('look at the state of incremental streams')
+  state
+    .command('show')
+    .description('how far incremental streams came')
+    .argument('[pipeline]', 'pipeline file (default: what is kept in home, of all pipelines)')
+    .action(async (file) => (await import('./commands/state.js')).stateShowCommand(context, common(), file))
+  state
+    .command('reset')
+    .description('forget how far a stream came: its next run reads everything')
+    .argument('<pipeline>', 'pipeline file')
+    .argument('<stream>', 'name of the stream')
+    .option('--yes', 'yes, that is meant')
+    .action(async (file, stream, options) =>
+      (await import('./commands/state.js')).stateResetCommand(context, common(), file, stream, options),
+    )
+
+  const runs = program.command('runs').description('look at past runs')
+  runs
+    .command('list')
+    .description('runs whose reports are kept, the newest first')
+    .option('--limit <number>', 'how many', limit, 20)
+    .action(async (options) => (await import('./commands/runs.js')).runsListCommand(context, common(), options))
+  runs
+    .command('show')
+    .description('the report of one run')
+    .argument('[id]', 'id of the run (default: the newest)')
+    .action(async (id) => (await import('./commands/runs.js')).runsShowCommand(context, common(), id))
 
   program
     .command('check')
@@ -162,6 +200,11 @@ function list(value: string): readonly string[] {
 function count(value: string): number {
   if (/^[1-9]\d{0,2}$/.test(value)) return Number(value)
   throw new AirlockError('USAGE', { phase: 'config', params: { problem: '--parallel is a number from 1 to 999' } })
+}
+
+function limit(value: string): number {
+  if (/^[1-9]\d{0,3}$/.test(value)) return Number(value)
+  throw new AirlockError('USAGE', { phase: 'config', params: { problem: '--limit is a number from 1 to 9999' } })
 }
 
 function collect(value: string, before: readonly string[]): readonly string[] {

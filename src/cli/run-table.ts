@@ -19,6 +19,7 @@ export function formatReport(report: RunReport, output: Output): string {
   return [
     formatTable(head, rows),
     ...report.streams.flatMap(policyLines),
+    ...report.streams.flatMap(furtherLines),
     output.bold(`${report.status}: `) +
       `${formatCount(report.rows_written)} rows in ${report.seconds.toFixed(2)} s, ` +
       `peak memory ${formatBytes(report.peak_rss_bytes)}`,
@@ -34,4 +35,18 @@ function verificationOf(stream: StreamReport): string {
 function policyLines(stream: StreamReport): readonly string[] {
   const applied = Object.entries(stream.policies).map(([name, count]) => `${name} ${formatCount(count)}`)
   return applied.length === 0 ? [] : [`  ${stream.stream}: policies applied: ${applied.join(', ')}`]
+}
+
+/** What became of the rows where it was not one thing, how far an incremental stream came, and what else is worth a line. */
+function furtherLines(stream: StreamReport): readonly string[] {
+  const { changes, state, attempts, notes } = stream
+  const counts = Object.entries(changes ?? {}).filter(([, count]) => count > 0)
+  const became = counts.map(([name, count]) => `${name} ${formatCount(count)}`).join(', ')
+  const lines = [
+    ...(counts.length > 1 || stream.rows_rejected > 0 ? [`rows: ${became}`] : []),
+    ...(state === null ? [] : [`${state.cursor}: ${state.before ?? 'the beginning'} → ${state.after ?? 'no row yet'}`]),
+    ...(attempts > 1 ? [`${stream.status === 'ok' ? 'done' : 'given up'} after ${attempts} attempts`] : []),
+    ...(stream.status === 'ok' ? [] : notes),
+  ]
+  return lines.map((line) => `  ${stream.stream}: ${line}`)
 }

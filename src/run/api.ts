@@ -1,6 +1,6 @@
 import { loadPipeline } from '../config/load-pipeline.js'
 import type { Pipeline, PipelineStream } from '../config/pipeline.js'
-import type { WriteMode } from '../core/driver.js'
+import type { SchemaContract, WriteMode, WriteStrategy } from '../core/driver.js'
 import type { MaskChoices } from '../core/mask-batches.js'
 import { planPipeline, type RunOptions, runPipeline } from './local-runner.js'
 import type { RunReport } from './report.js'
@@ -34,6 +34,13 @@ export interface CopyRequest {
   readonly mode?: WriteMode
   /** Key of a table that has to be created; the source's primary key where left out. */
   readonly primaryKey?: readonly string[]
+  /** How the mode does it; the target driver's first where left out. */
+  readonly strategy?: WriteStrategy
+  /** Column that grows with every change: only what is new is read. */
+  readonly cursor?: string
+  /** Only rows whose cursor lies in [from, to). */
+  readonly window?: { readonly from?: string; readonly to?: string }
+  readonly contract?: SchemaContract
   readonly select?: readonly string[]
   readonly where?: string
   readonly mask?: MaskChoices
@@ -48,13 +55,17 @@ export async function copy(request: CopyRequest, options: PipelineOptions = {}):
 
 /** A copy as a pipeline of one stream. */
 export function pipelineOfCopy(request: CopyRequest): Pipeline {
-  const { source, target, sourceTable, select, where } = request
+  const { source, target, sourceTable, select, where, strategy, cursor, window, contract } = request
   const stream: PipelineStream = {
     name: sourceTable,
     table: sourceTable,
     targetTable: request.targetTable ?? sourceTable,
     mode: request.mode ?? 'append',
     primaryKey: request.primaryKey ?? [],
+    ...(strategy === undefined ? {} : { strategy }),
+    ...(cursor === undefined ? {} : { cursor }),
+    ...(window === undefined ? {} : { window }),
+    ...(contract === undefined ? {} : { contract }),
     ...(select === undefined ? {} : { select }),
     ...(where === undefined ? {} : { where }),
     mask: request.mask ?? {},

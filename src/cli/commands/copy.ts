@@ -1,23 +1,19 @@
-import type { WriteMode } from '../../core/driver.js'
 import { AirlockError } from '../../errors/index.js'
 import { type CopyRequest, pipelineOfCopy } from '../../run/api.js'
-import type { VerifyKind } from '../../run/run-stream.js'
 import { Workspace } from '../../run/workspace.js'
 import type { CommandContext, GlobalOptions } from '../program.js'
-import { runAndReport } from './run.js'
+import { overridesOf, type StreamOptions } from '../stream-options.js'
+import { type ReportOptions, runAndReport } from './run.js'
 
-export interface CopyCommandOptions {
+export interface CopyCommandOptions extends StreamOptions, ReportOptions {
   readonly source: string
   readonly sourceTable: string
   readonly target: string
   readonly targetTable?: string
-  readonly mode: string
-  readonly primaryKey: readonly string[]
   readonly mask: readonly string[]
   readonly select?: readonly string[]
   readonly where?: string
   readonly policy: readonly string[]
-  readonly verify: VerifyKind
 }
 
 /** `airlock copy`: a pipeline of one stream, from the command line. */
@@ -29,29 +25,22 @@ export async function copyCommand(
   const pipeline = pipelineOfCopy(requestOf(options))
   await using workspace = await Workspace.open({ configFile: common.config, debug: common.debug === true })
   context.output.use(workspace.masker)
-  await runAndReport(context, common, workspace, pipeline, { verify: options.verify })
+  await runAndReport(context, common, workspace, pipeline, options)
 }
 
 function requestOf(options: CopyCommandOptions): CopyRequest {
-  const { source, target, sourceTable, targetTable, select, where, primaryKey } = options
+  const { source, target, sourceTable, targetTable, select, where } = options
   return {
     source,
     target,
     sourceTable,
-    primaryKey,
-    mode: modeOf(options.mode),
+    ...overridesOf(options),
     ...(targetTable === undefined ? {} : { targetTable }),
     ...(select === undefined ? {} : { select }),
     ...(where === undefined ? {} : { where }),
     mask: pairs(options.mask, ':', '--mask'),
     policies: pairs(options.policy, '=', '--policy'),
   }
-}
-
-function modeOf(word: string): WriteMode {
-  const mode = (['append', 'replace'] as const).find((known) => known === word)
-  if (mode === undefined) throw usage('--mode is append or replace')
-  return mode
 }
 
 function pairs(entries: readonly string[], separator: string, option: string): Readonly<Record<string, string>> {

@@ -1,25 +1,34 @@
 import { loadPipeline } from '../../config/load-pipeline.js'
 import { formatType } from '../../core/column-type.js'
 import { planPipeline } from '../../run/local-runner.js'
+import { withOverrides } from '../../run/overrides.js'
 import type { StreamPlan } from '../../run/stream-plan.js'
 import { Workspace } from '../../run/workspace.js'
 import type { Output } from '../output.js'
 import type { CommandContext, GlobalOptions } from '../program.js'
+import { overridesOf, type StreamOptions } from '../stream-options.js'
 import { formatCount, formatTable } from '../table.js'
+
+export interface PlanCommandOptions extends Partial<StreamOptions> {
+  readonly streams?: readonly string[]
+  readonly fullRefresh?: boolean
+}
 
 /** `airlock plan PIPELINE.yaml` */
 export async function planCommand(
   context: CommandContext,
   common: GlobalOptions,
   file: string,
-  options: { readonly streams?: readonly string[] },
+  options: PlanCommandOptions,
 ): Promise<void> {
   const { output, signal } = context
   await using workspace = await Workspace.open({ configFile: common.config, debug: common.debug === true })
   output.use(workspace.masker)
-  const pipeline = await loadPipeline(file, workspace.config)
+  const written = await loadPipeline(file, workspace.config)
+  const pipeline = withOverrides(written, overridesOf({ primaryKey: [], ...options }), options.streams)
   const plans = await planPipeline(workspace, pipeline, {
     signal,
+    fullRefresh: options.fullRefresh === true,
     ...(options.streams === undefined ? {} : { streams: options.streams }),
   })
   output.result(
@@ -44,12 +53,28 @@ export function formatPlan(plan: StreamPlan, output: Output): string {
   const estimate = plan.estimatedRows === undefined ? '' : `, about ${formatCount(plan.estimatedRows)} rows`
   return [
     output.bold(`${stream.name} → ${stream.targetTable}`) +
-      ` (${plan.write.mode}, ${outline.targetExists ? 'existing' : 'new'} table${estimate})`,
+      ` (${modeOf(plan)}, ${outline.targetExists ? 'existing' : 'new'} table${estimate})`,
     formatTable(['column', 'source', 'type', 'target', 'mask'], rows),
-    ...outline.notes.map((note) => `  - ${note}`),
+    ...[...outline.notes, ...plan.notes].map((note) => `  - ${note}`),
+    ...(outline.drift ?? []).map((drift) => `  ! ${drift}`),
+    ...stateLines(plan),
     output.dim(`  reads:  ${plan.statement}`),
     ...outline.statements.map((statement) => output.dim(`  writes: ${statement.replaceAll('\n', ' ')}`)),
   ].join('\n')
+}
+
+function modeOf({ write }: StreamPlan): string {
+  return write.strategy === undefined ? write.mode : `${write.mode} ${write.strategy}`
+}
+
+/** From where an incremental stream goes on, and what part of the table a window takes. */
+function stateLines({ request, incremental }: StreamPlan): readonly string[] {
+  const { range } = request
+  const window = range && `  window: ${range.from ?? '…'} ≤ ${range.column} < ${range.to ?? '…'}`
+  const from = incremental?.start.from
+  const state =
+    incremental && `  state:  ${incremental.start.column} from ${from ?? 'the beginning'} (${incremental.place})`
+  return [window, state].filter((line) => line !== undefined)
 }
 
 function planData(plan: StreamPlan): unknown {
@@ -61,7 +86,19 @@ function planData(plan: StreamPlan): unknown {
     estimated_rows: plan.estimatedRows ?? null,
     reads: plan.statement,
     writes: plan.outline.statements,
-    notes: plan.outline.notes,
+    strategy: plan.write.strategy ?? null,
+    notes: [...plan.outline.notes, ...plan.notes],
+    drift: plan.outline.drift ?? [],
+    window: plan.request.range ?? null,
+    state:
+      plan.incremental === undefined
+        ? null
+        : {
+            cursor: plan.incremental.start.column,
+            kept_in: plan.incremental.place,
+            from: plan.incremental.start.from ?? null,
+            lag: plan.incremental.start.lag ?? null,
+          },
     policies: plan.stream.policies,
     columns: plan.columns.map((column) => ({
       name: column.name,

@@ -2,19 +2,29 @@ import { loadPipeline } from '../../config/load-pipeline.js'
 import type { Pipeline } from '../../config/pipeline.js'
 import { AirlockError } from '../../errors/index.js'
 import { runPipeline } from '../../run/local-runner.js'
+import { withOverrides } from '../../run/overrides.js'
 import type { VerifyKind } from '../../run/run-stream.js'
+import { writeSummary } from '../../run/saved-reports.js'
 import { Workspace } from '../../run/workspace.js'
 import { errorLine } from '../output.js'
 import type { CommandContext, GlobalOptions } from '../program.js'
 import { ProgressLine } from '../progress-line.js'
 import { formatReport } from '../run-table.js'
+import { overridesOf, type StreamOptions } from '../stream-options.js'
 import { planCommand } from './plan.js'
 
-export interface RunCommandOptions {
+export interface RunCommandOptions extends StreamOptions, ReportOptions {
   readonly streams?: readonly string[]
-  readonly verify: VerifyKind
   readonly parallel?: number
   readonly dryRun?: boolean
+}
+
+/** What `run` and `copy` are told of the run as a whole. */
+export interface ReportOptions {
+  readonly verify: VerifyKind
+  readonly retries: number
+  readonly fullRefresh?: boolean
+  readonly summary?: string
 }
 
 /** `airlock run PIPELINE.yaml` */
@@ -27,7 +37,8 @@ export async function runCommand(
   if (options.dryRun === true) return await planCommand(context, common, file, options)
   await using workspace = await Workspace.open({ configFile: common.config, debug: common.debug === true })
   context.output.use(workspace.masker)
-  const pipeline = await loadPipeline(file, workspace.config)
+  const written = await loadPipeline(file, workspace.config)
+  const pipeline = withOverrides(written, overridesOf(options), options.streams)
   await runAndReport(context, common, workspace, pipeline, options)
 }
 
@@ -37,18 +48,21 @@ export async function runAndReport(
   common: GlobalOptions,
   workspace: Workspace,
   pipeline: Pipeline,
-  options: Pick<RunCommandOptions, 'streams' | 'verify' | 'parallel'>,
+  options: ReportOptions & Pick<RunCommandOptions, 'streams' | 'parallel'>,
 ): Promise<void> {
   const { output, signal } = context
   const progress = new ProgressLine(output, common.progress)
   const report = await runPipeline(workspace, pipeline, {
     signal,
     verify: options.verify,
+    retries: options.retries,
+    fullRefresh: options.fullRefresh === true,
     ...(options.streams === undefined ? {} : { streams: options.streams }),
     ...(options.parallel === undefined ? {} : { parallel: options.parallel }),
     onProgress: (now) => progress.update(now),
     onStream: (done) => progress.finish(done),
   })
+  if (options.summary !== undefined) await writeSummary(options.summary, report, workspace.masker)
   process.exitCode = report.exit_code
   if (report.status === 'ok') {
     output.result(report, formatReport(report, output))
