@@ -195,7 +195,7 @@ describeWith(['postgres'], 'the REST channel', ({ postgres: engine }) => {
     await expectNoSockets()
   })
 
-  it.each([301, 302, 307, 308])('follows no redirect (%i), so that the key reaches no other origin', async (status) => {
+  it.each([301, 302, 307, 308])('CN-14 follows no redirect (%i), so that the key reaches no other origin', async (status) => {
     const reached: unknown[] = []
     const other = createServer((request, response) => {
       reached.push(request.headers)

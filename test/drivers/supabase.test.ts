@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { redactConnection } from '../../src/config/redact-connection.js'
 import type { OpenOptions } from '../../src/core/define-driver.js'
-import { supabase } from '../../src/drivers/index.js'
+import { postgres, supabase } from '../../src/drivers/index.js'
 import { CODES } from '../../src/errors/index.js'
 import { Secret } from '../../src/masking/secret.js'
-import { countSockets, FaultProxy, type Pgbouncer, settle } from '../../src/testing/index.js'
+import { countSockets, FaultProxy, type Pgbouncer, settle, startBlackHole, WireFake } from '../../src/testing/index.js'
 import { everythingIn } from './leaks.js'
 import { numbers } from './rows.js'
 import { describePooled, type Endpoints, makeProject, type Project, projectSettings } from './supabase-project.js'
@@ -78,13 +78,33 @@ describe('a direct host without a way to it', () => {
     'has an IPv6 address only': async () => [{ address: UNREACHABLE, family: 6 }],
   }
 
-  it.each(Object.entries(lookups))('explains what to configure when it %s', async (_, lookup) => {
+  it.each(Object.entries(lookups))('DU-2 explains what to configure when it %s', async (_, lookup) => {
     const error = await failure(
       supabase.open({ project_ref: REF, password: PASSWORD }, { name: 'app', lookup }),
       'DIRECT_UNREACHABLE',
     )
     expect([error.exitCode, error.connection, error.hint.includes('session_pooler')]).toEqual([3, 'app', true])
     expect(everythingIn(error)).not.toMatch(new RegExp(`${REF}|supabase\\.co|${UNREACHABLE}`))
+  })
+
+  // Seen red with `isUnreached` blind to how far connecting came: CONNECT_TIMEOUT, which says nothing of poolers.
+  it('DU-2 explains what to configure when its address swallows everything, but not when it stalls later', async () => {
+    const address = [{ address: '127.0.0.1', family: 4 }]
+    const at = (port: number) =>
+      ({
+        project_ref: REF,
+        password: PASSWORD,
+        endpoints: [{ kind: 'direct', port }],
+        connect_timeout_ms: 600,
+      }) as const
+    const lookup = async () => address
+    await using hole = await startBlackHole('127.0.0.1')
+    await failure(supabase.open(at(hole.port), { lookup }), 'DIRECT_UNREACHABLE')
+    await using silent = await WireFake.start('postgres', { kind: 'accept-stall' })
+    await failure(supabase.open(at(silent.port), { lookup }), 'CONNECT_TIMEOUT')
+    const nameless = () => new Promise<never>(() => undefined)
+    await failure(supabase.open(at(hole.port), { lookup: nameless }), 'CONNECT_TIMEOUT')
+    expect(await settle(() => countSockets(silent.port), 0, 2_000)).toBe(0)
   })
 
   it('leaves other failures as they are', async () => {
@@ -131,16 +151,24 @@ describePooled('a Supabase project on private servers', (engine, start) => {
     })
     expect(await logins()).toEqual([project.user])
     expect(session.family).toBe('supabase')
-    expect(session.capabilities.modes).toEqual(['append', 'replace'])
+    expect(session.capabilities).toEqual(postgres.spec.capabilities)
   })
 
-  it.each(['session_pooler', 'transaction_pooler'] as const)('falls back to the %s', async (kind) => {
+  it.each(['session_pooler', 'transaction_pooler'] as const)('DU-2 falls back to the %s', async (kind) => {
     const unreachable = { kind: 'direct', host: 'db.project.test' } as const
     const lookup = async () => [{ address: UNREACHABLE, family: 6 }]
     await using session = await supabase.open(projectSettings(project, [unreachable, pooled(kind)]), { lookup })
     await session.ping()
     expect(await logins()).toEqual([project.tenant])
     await engine.endSessions({ user: project.tenant })
+  })
+
+  it('DU-2 falls back from a direct address that swallows everything', async () => {
+    await using hole = await startBlackHole('127.0.0.1')
+    const direct = { kind: 'direct', host: hole.host, port: hole.port } as const
+    await using session = await supabase.open(projectSettings(project, [direct, pooled('transaction_pooler')]))
+    await session.ping()
+    expect(await settle(() => countSockets(hole.port), 0, 2_000)).toBe(0)
   })
 
   it('gives up a direct endpoint that accepts and then stalls', async () => {
