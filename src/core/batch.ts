@@ -14,6 +14,12 @@ export interface Column {
 /** The span start that marks SQL NULL. */
 export const NULL_CELL = 0xffffffff
 
+/** Rows as they came off the wire, in a format that source and target have agreed on: pieces that follow one another. */
+export interface RawRows {
+  readonly format: string
+  readonly pieces: readonly Uint8Array[]
+}
+
 /** Rows packed as spans over bytes. `spans` holds `rowCount × columns.length` pairs (start, end) in row order; the bytes
  * `data[start, end)` are the canonical bytes of the cell, and `start = NULL_CELL` is SQL NULL. A batch is never changed
  * after it was handed over. */
@@ -24,6 +30,9 @@ export interface Batch {
   readonly spans: Uint32Array
   /** Bytes that the batch holds in memory. */
   readonly byteLength: number
+  /** The same rows unparsed, where that was asked for (`ExtractRequest.raw`). Whoever passes these on does not touch
+   * `data`, `spans` or cells, which are only unpacked for those who do. */
+  readonly raw?: RawRows
   /** A view of one cell's canonical bytes, or null. */
   cell(row: number, column: number): Uint8Array | null
   /** Rows as objects, for people: text for every type but `bytes`. Never on the hot path. */

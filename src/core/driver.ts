@@ -90,6 +90,9 @@ export interface ExtractRequest {
   readonly batchBytes?: number
   /** Bytes that may wait between the socket and the consumer (1 MiB). */
   readonly bufferBytes?: number
+  /** A wire format in which the consumer takes rows unparsed, of those that the source's capabilities name. Ignored where
+   * the source cannot give these rows in it. */
+  readonly raw?: string
 }
 
 /** What an extraction would read. */
@@ -167,6 +170,8 @@ export interface WriteOutline {
   readonly notes: readonly string[]
   /** How the stream differs from an existing target, and what its contract does about it. */
   readonly drift?: readonly string[]
+  /** The wire formats in which it would take these columns unparsed, the best first. */
+  readonly rawFormats?: readonly string[]
 }
 
 /** Rows of a write by what became of them. */
@@ -341,4 +346,11 @@ export interface DriverSpec<Schema extends z.ZodObject> {
   readonly ownDeadlines?: boolean
   /** The only place that looks at a native error. Undefined for errors that it does not know. */
   classify(error: unknown): Classification | undefined
+}
+
+/** A driver for what is on this machine: there is no server, so nothing is dialled and no socket is owned. */
+export interface LocalDriverSpec<Schema extends z.ZodObject>
+  extends Omit<DriverSpec<Schema>, 'urlSchemes' | 'defaultPort' | 'endpoints' | 'open'> {
+  /** The signal aborts when the caller's does and at the deadline for connecting. */
+  open(config: z.output<Schema>, context: { readonly signal: AbortSignal }): Promise<Session>
 }

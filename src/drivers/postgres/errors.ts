@@ -54,6 +54,11 @@ export function lossOrError(error: unknown): unknown {
   return named ? error : marked('AIRLOCK_LOST')
 }
 
+/** Whether the server has no COPY, or will not do it here: some poolers, proxies and relatives of Postgres. */
+export function isRefusedCopy(error: unknown): boolean {
+  return typeof error === 'object' && error !== null && 'code' in error && error.code === '0A000' && 'severity' in error
+}
+
 /** An error of our own, for `classifyPostgresError`. */
 export function marked(code: string): Error {
   return Object.assign(new Error('postgres connection'), { code })

@@ -7,6 +7,8 @@ import { AirlockError } from '../../errors/index.js'
 import type { PostgresConfig } from './config.js'
 import { CopyIn } from './copy-in.js'
 import { lossOrError, marked } from './errors.js'
+import type { RowRead } from './row-read.js'
+import { type RowHandler, RowTap } from './row-tap.js'
 
 /** What the server says of one result column. */
 export interface PgField {
@@ -20,13 +22,6 @@ export interface PgResult {
   readonly fields: readonly PgField[]
   /** Rows that the statement returned or changed, by its command tag. */
   readonly affected: number
-}
-
-/** Receives the bytes of a `COPY … TO STDOUT`; exactly one of `end` and `fail` is called. */
-export interface CopyOutHandler {
-  data(chunk: Uint8Array): void
-  end(): void
-  fail(error: unknown): void
 }
 
 /** How long a statement waits for a cancel request that is on its way. */
@@ -76,6 +71,15 @@ export class PostgresConnection {
     }
   }
 
+  /** Runs one statement by the extended protocol, which takes no second one, and hands over no more than `read.maxRows`
+   * rows. Resolves when the server is ready for the next statement. */
+  async readRows(read: RowRead): Promise<void> {
+    if (this.#cancelling !== undefined) await atMost(CANCEL_MS, this.#cancelling)
+    if (this.#lost !== undefined) throw this.#lost
+    this.#client.query(read as never)
+    await read.done
+  }
+
   /** Starts `COPY … FROM STDIN`. */
   copyIn(text: string): CopyIn {
     const copy = new CopyIn(text)
@@ -84,31 +88,12 @@ export class PostgresConnection {
     return copy
   }
 
-  /** Starts `COPY … TO STDOUT`. The stream's pace is set by `pause` and `resume` of what is returned. */
-  async copyOut(text: string, handler: CopyOutHandler): Promise<{ pause(): void; resume(): void }> {
-    if (this.#lost !== undefined) throw this.#lost
-    const { to } = await import('pg-copy-streams')
-    const stream = this.#client.query(to(text))
-    let settled = false
-    const settle = (finish: () => void): void => {
-      if (settled) return
-      settled = true
-      finish()
-    }
-    stream.on('data', (chunk: Uint8Array) => handler.data(chunk))
-    stream.on('error', (error) => settle(() => handler.fail(lossOrError(error))))
-    stream.on('end', () => {
-      // The end of the rows is proven by the server's command tag and its readiness, not by the end of the stream.
-      this.#idle().then(
-        () =>
-          settle(() =>
-            Number.isSafeInteger(stream.rowCount) ? handler.end() : handler.fail(marked('AIRLOCK_PROTOCOL')),
-          ),
-        (error) => settle(() => handler.fail(error)),
-      )
-    })
-    this.#client.once('end', () => settle(() => handler.fail(this.#lost)))
-    return stream
+  /** Starts a statement whose rows are taken off the socket as they come. Its pace is set by `pause` and `resume`. */
+  rows(text: string, kind: 'copy' | 'query', handler: RowHandler): RowTap {
+    const tap = new RowTap(text, kind, handler)
+    if (this.#lost !== undefined) tap.handleError(this.#lost)
+    else this.#client.query(tap as never)
+    return tap
   }
 
   /** Asks the server, over a connection of its own, to cancel what this one runs. The next statement waits for it: a
@@ -126,11 +111,6 @@ export class PostgresConnection {
   /** Says goodbye; resolves when the server has closed its side. */
   async end(): Promise<void> {
     if (this.#lost === undefined) await this.#client.end()
-  }
-
-  /** Resolves when the server is ready for the next statement. */
-  async #idle(): Promise<void> {
-    await this.query('')
   }
 }
 

@@ -7,6 +7,8 @@ import type {
   ExtractRequest,
   OpenContext,
   Privileges,
+  QueryLimits,
+  QueryResult,
   SavedState,
   Session,
   SourceDescription,
@@ -15,12 +17,15 @@ import type {
   WritePlan,
   WriteReceipt,
 } from '../../core/driver.js'
+import { withinTime } from '../../core/query-time.js'
 import type { PostgresConfig } from './config.js'
 import { discoverPostgres } from './discovery.js'
-import { describeSource, extractRows, type StatementOwner } from './extractor.js'
+import { extractRows, type ReadBy, type StatementOwner } from './extractor.js'
 import { planLoad } from './load-plan.js'
 import { connectPostgres, type PostgresConnection } from './native.js'
 import { outlineOf } from './outline.js'
+import { queryPostgres } from './query.js'
+import { describeSource } from './source.js'
 import { PRIVILEGES, pinSettings } from './sql.js'
 import { readState, resetState } from './state.js'
 import { Transactions } from './transaction.js'
@@ -39,17 +44,21 @@ export class PostgresSession implements Session, StatementOwner {
   #context: OpenContext
   /** Undefined where a pooler forgets everything between two transactions by itself. */
   #settings: ReturnType<typeof pinSettings> | undefined
+  #statementMs: number | undefined
+  #readBy: ReadBy = 'copy'
 
   private constructor(
     connection: PostgresConnection,
     transactions: Transactions,
     context: OpenContext,
     settings: ReturnType<typeof pinSettings> | undefined,
+    statementMs: number | undefined,
   ) {
     this.#connection = connection
     this.#transactions = transactions
     this.#context = context
     this.#settings = settings
+    this.#statementMs = statementMs
   }
 
   /** Authenticates over the attempt's socket and pins the session's settings. With `pooling: 'transaction'` the server
@@ -58,7 +67,7 @@ export class PostgresSession implements Session, StatementOwner {
   static async open(
     config: PostgresConfig,
     context: OpenContext,
-    { pooling }: { readonly pooling: Pooling } = { pooling: 'session' },
+    { pooling = 'session', readBy = 'copy' }: { readonly pooling?: Pooling; readonly readBy?: ReadBy } = {},
   ): Promise<PostgresSession> {
     const connection = await connectPostgres(config, context)
     const settings = pinSettings(pooling, {
@@ -67,7 +76,14 @@ export class PostgresSession implements Session, StatementOwner {
     })
     if (pooling === 'session') await connection.query(settings.text, settings.values)
     const transactions = new Transactions(connection, pooling === 'session' ? undefined : settings)
-    const session = new PostgresSession(connection, transactions, context, pooling === 'session' ? settings : undefined)
+    const session = new PostgresSession(
+      connection,
+      transactions,
+      context,
+      pooling === 'session' ? settings : undefined,
+      config.statement_timeout_ms,
+    )
+    session.#readBy = readBy
     // A pooler lets us in before it has a server for us; whether it gets one shows with the first statement.
     if (pooling === 'transaction') await session.ping()
     return session
@@ -78,7 +94,8 @@ export class PostgresSession implements Session, StatementOwner {
   }
 
   extract(request: ExtractRequest, signal: AbortSignal): Extraction {
-    return extractRows(this.#connection, this.#transactions, this, request, signal)
+    const [connection, transactions, readBy] = [this.#connection, this.#transactions, this.#readBy]
+    return extractRows({ connection, transactions, owner: this, readBy }, request, signal)
   }
 
   async outline(plan: WritePlan, columns: readonly Column[]): Promise<WriteOutline> {
@@ -109,15 +126,29 @@ export class PostgresSession implements Session, StatementOwner {
   }
 
   discover(request: DiscoverRequest, signal: AbortSignal): Promise<Catalog> {
-    return this.#cancelOnAbort(signal, () =>
+    return this.cancelOnAbort(signal, () =>
       this.#transactions.reading(() => discoverPostgres(this.#connection, request)),
     )
   }
 
-  async privileges(): Promise<Privileges> {
-    const { rows } = await this.#transactions.reading(() => this.#connection.query(PRIVILEGES))
-    const [superuser, canWrite] = rows[0] ?? []
-    return { superuser: superuser === 't', canWrite: canWrite === 't' }
+  async query(sql: string, limits: QueryLimits, signal: AbortSignal): Promise<QueryResult> {
+    const timeoutMs = Math.min(limits.timeoutMs, this.#statementMs ?? limits.timeoutMs)
+    const owner = { cancel: () => this.#cancel(), privileges: () => this.#privileges() }
+    const giveUp = () => this.#context.socket.destroy()
+    return await withinTime({ ms: timeoutMs, signal, giveUp }, (limited) =>
+      this.cancelOnAbort(limited, async () => {
+        try {
+          return await queryPostgres(this.#connection, this.#transactions, sql, { ...limits, timeoutMs }, owner)
+        } finally {
+          // Locks and settings of the session that a function may have left.
+          if (this.#connection.usable) await this.reset()
+        }
+      }),
+    )
+  }
+
+  privileges(): Promise<Privileges> {
+    return this.#transactions.reading(() => this.#privileges())
   }
 
   async reset(): Promise<void> {
@@ -138,7 +169,7 @@ export class PostgresSession implements Session, StatementOwner {
     await this.#connection.end()
   }
 
-  async #cancelOnAbort<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  async cancelOnAbort<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
     const abort = () => void this.#cancel()
     signal.addEventListener('abort', abort, { once: true })
     try {
@@ -146,6 +177,12 @@ export class PostgresSession implements Session, StatementOwner {
     } finally {
       signal.removeEventListener('abort', abort)
     }
+  }
+
+  async #privileges(): Promise<Privileges> {
+    const { rows } = await this.#connection.query(PRIVILEGES)
+    const [superuser, canWrite] = rows[0] ?? []
+    return { superuser: superuser === 't', canWrite: canWrite === 't' }
   }
 
   /** A statement that does not end within the deadline takes its connection with it. */

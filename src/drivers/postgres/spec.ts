@@ -2,33 +2,42 @@ import { type Driver, defineDriver } from '../../core/define-driver.js'
 import type { DriverSpec, Endpoint } from '../../core/driver.js'
 import { type PostgresConfig, postgresConfig } from './config.js'
 import { classifyPostgresError } from './errors.js'
+import type { ReadBy } from './extractor.js'
 import { POSTGRES_POLICIES } from './policies.js'
+import { RAW_FORMATS } from './raw-formats.js'
 import { PostgresSession } from './session.js'
+import { POSTGRES_SOURCE_POLICIES } from './source-policies.js'
 import { POSTGRES_STRATEGIES } from './strategies.js'
 
 const DEFAULT_PORT = 5432
 
-/** The declarative part of the Postgres driver. */
-export const postgresSpec: DriverSpec<typeof postgresConfig> = {
-  family: 'postgres',
-  title: 'PostgreSQL',
-  urlSchemes: ['postgres', 'postgresql'],
-  defaultPort: DEFAULT_PORT,
-  config: postgresConfig,
-  capabilities: {
-    extract: true,
-    write: true,
-    discover: true,
-    query: false,
-    modes: ['append', 'replace', 'merge', 'delete+insert'],
-    strategies: POSTGRES_STRATEGIES,
-    rawFormats: [],
-  },
-  policies: POSTGRES_POLICIES,
-  endpoints,
-  open: (config, context) => PostgresSession.open(config, context),
-  classify: classifyPostgresError,
+/** The declarative part of the Postgres driver. `readBy: 'cursor'` reads without COPY, which is what the driver falls back
+ * to by itself where the server refuses it. */
+export function postgresSpecReading({ readBy }: { readonly readBy: ReadBy }): DriverSpec<typeof postgresConfig> {
+  return {
+    family: 'postgres',
+    title: 'PostgreSQL',
+    urlSchemes: ['postgres', 'postgresql'],
+    defaultPort: DEFAULT_PORT,
+    config: postgresConfig,
+    capabilities: {
+      extract: true,
+      write: true,
+      discover: true,
+      query: true,
+      modes: ['append', 'replace', 'merge', 'delete+insert'],
+      strategies: POSTGRES_STRATEGIES,
+      rawFormats: RAW_FORMATS,
+    },
+    policies: { ...POSTGRES_POLICIES, ...POSTGRES_SOURCE_POLICIES },
+    endpoints,
+    open: (config, context) => PostgresSession.open(config, context, { readBy }),
+    classify: classifyPostgresError,
+  }
 }
+
+/** As it is used: by COPY. */
+export const postgresSpec: DriverSpec<typeof postgresConfig> = postgresSpecReading({ readBy: 'copy' })
 
 /** Reads from and writes to PostgreSQL 13 and later. */
 export const postgres: Driver<typeof postgresConfig> = defineDriver(postgresSpec)

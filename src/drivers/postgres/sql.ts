@@ -6,6 +6,11 @@ export function quoteName(name: string): string {
   return `"${name.replaceAll('"', '""')}"`
 }
 
+/** A text as a literal; `standard_conforming_strings` is on. */
+export function quoteText(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`
+}
+
 /** `schema.name` with each part quoted. */
 export function quoteTable(table: string): string {
   const { schema, name } = parseTableName(table)
