@@ -6,6 +6,8 @@ import { isLoopback, serverNameIndication } from '../../core/tls.js'
 import { AirlockError } from '../../errors/index.js'
 import type { MysqlConfig } from './config.js'
 import { opensHandshake, refuseForeignPackets } from './foreign-packets.js'
+import { type LocalFile, localFileStream, refuseFile } from './local-file.js'
+import { submit, withoutText } from './statement-command.js'
 
 /** What the server says of one result column. */
 export interface WireField {
@@ -34,6 +36,12 @@ interface RowPacket {
   isEOF(): boolean
 }
 
+/** What the server says of a statement without rows. */
+export interface StatementOutcome {
+  readonly affectedRows: number
+  readonly warnings: number
+}
+
 /** The parts of mysql2's query command that the row hook relies on. */
 interface QueryCommand {
   row(packet: RowPacket, connection: unknown): unknown
@@ -48,6 +56,9 @@ export class MysqlConnection {
   readonly mariadb: boolean
   #connection: Connection
   #lost: unknown
+  #ended = false
+  /** Whoever waits for something else than an answer, and has to hear that the connection is gone. */
+  #waiting = new Set<(error: unknown) => void>()
   #onLost: ((error: unknown) => void) | undefined
   /** Whether rows are taken from mysql2's packets directly; otherwise through its public `typeCast: false`. */
   #hook: boolean
@@ -63,13 +74,44 @@ export class MysqlConnection {
 
   /** False once the connection was lost. */
   get usable(): boolean {
-    return this.#lost === undefined
+    return this.#lost === undefined && !this.#ended
+  }
+
+  /** Settles like `work`, or rejects as soon as the connection is lost or closed. */
+  async whileUsable<T>(work: Promise<T>): Promise<T> {
+    let leave: (error: unknown) => void = () => undefined
+    const lost = new Promise<never>((_, reject) => {
+      leave = reject
+    })
+    if (this.usable) this.#waiting.add(leave)
+    else leave(this.#lost ?? lostConnection())
+    try {
+      return await Promise.race([work, lost])
+    } finally {
+      this.#waiting.delete(leave)
+    }
+  }
+
+  /** Runs a statement that gives no rows. Its text may hold values: it stays out of the client's tracing channel, and the
+   * error keeps nothing but its number. With `file` the statement is LOAD DATA LOCAL, and this is the only file that the
+   * server may ask for. */
+  execute(sql: string, file?: LocalFile): Promise<StatementOutcome> {
+    return new Promise((resolve, reject) => {
+      if (!this.usable) return reject(this.#lost ?? lostConnection())
+      this.#onLost = reject
+      const options = { sql, ...(file === undefined ? {} : { infileStreamFactory: localFileStream(file) }) }
+      submit(this.#connection, options, (error, header) => {
+        this.#onLost = undefined
+        if (error !== null) return reject(withoutText(error))
+        resolve({ affectedRows: header?.affectedRows ?? 0, warnings: header?.warningStatus ?? 0 })
+      })
+    })
   }
 
   /** Runs a statement of ours and gives all its rows as text. For catalogue and control statements only. */
   query(sql: string): Promise<{ rows: readonly (readonly (string | null)[])[]; fields: readonly WireField[] }> {
     return new Promise((resolve, reject) => {
-      if (this.#lost !== undefined) return reject(this.#lost)
+      if (!this.usable) return reject(this.#lost ?? lostConnection())
       this.#onLost = reject
       this.#connection.query<never>(
         { sql, rowsAsArray: true, typeCast: (field) => field.string('utf8') },
@@ -79,6 +121,22 @@ export class MysqlConnection {
           resolve({ rows: Array.isArray(rows) ? rows : [], fields: (fields ?? []).map(wireField) })
         },
       )
+    })
+  }
+
+  /** Has the server parse a statement, alone, without running it: the columns that it would give, none for one that gives
+   * no rows, and how many parameters it has. */
+  prepare(sql: string): Promise<{ readonly fields: readonly WireField[]; readonly parameters: number }> {
+    return new Promise((resolve, reject) => {
+      if (this.#lost !== undefined) return reject(this.#lost)
+      this.#onLost = reject
+      this.#connection.prepare(sql, (error, statement) => {
+        this.#onLost = undefined
+        if (error !== null) return reject(error)
+        const { columns, parameters } = statement as unknown as { columns: FieldPacket[]; parameters: unknown[] }
+        this.#connection.unprepare(sql)
+        resolve({ fields: columns.map(wireField), parameters: parameters.length })
+      })
     })
   }
 
@@ -128,6 +186,8 @@ export class MysqlConnection {
   /** Says goodbye; resolves when the server has closed its side. */
   end(): Promise<void> {
     if (this.#lost !== undefined) return Promise.resolve()
+    this.#ended = true
+    this.#leave(lostConnection())
     const running = this.#onLost
     return new Promise((resolve) => {
       this.#onLost = (error) => {
@@ -147,6 +207,12 @@ export class MysqlConnection {
     const notify = this.#onLost
     this.#onLost = undefined
     notify?.(error)
+    this.#leave(error)
+  }
+
+  #leave(error: unknown): void {
+    for (const reject of this.#waiting) reject(error)
+    this.#waiting.clear()
   }
 }
 
@@ -173,8 +239,10 @@ export async function connectMysql(
     disableEval: true,
     trace: false,
     connectAttributes: { program_name: 'airlock' },
-    // Never LOCAL INFILE: a server may ask for any file of this machine.
-    flags: ['-LOCAL_FILES'],
+    // A server may ask for any file of this machine. Sessions that never load do not even offer to send one; in others no
+    // file is sent but the one in memory that a load has named.
+    ...(config.read_only ? { flags: ['-LOCAL_FILES'] } : {}),
+    infileStreamFactory: refuseFile,
     authPlugins: refuseForeignKeys(mysql2, context, refusal),
     ...(config.user === undefined ? {} : { user: config.user }),
     ...(config.password === undefined ? {} : { password: config.password.reveal() }),

@@ -6,13 +6,17 @@ import type {
   ExtractRequest,
   OpenContext,
   Privileges,
+  QueryLimits,
+  QueryResult,
   Session,
   SourceDescription,
 } from '../../core/driver.js'
+import { withinTime } from '../../core/query-time.js'
 import type { MysqlConfig } from './config.js'
 import { discoverMysql } from './discovery.js'
 import { extractRows, type StatementOwner } from './extractor.js'
 import { connectMysql, type MysqlConnection } from './native.js'
+import { queryMysql } from './query.js'
 import { describeSource } from './source.js'
 import { sessionSettings } from './sql.js'
 
@@ -69,6 +73,19 @@ export class MysqlSession implements Session, StatementOwner {
 
   discover(request: DiscoverRequest, signal: AbortSignal): Promise<Catalog> {
     return this.cancelOnAbort(signal, () => discoverMysql(this.#connection, request))
+  }
+
+  async query(sql: string, limits: QueryLimits, signal: AbortSignal): Promise<QueryResult> {
+    const timeoutMs = Math.min(limits.timeoutMs, this.#config.statement_timeout_ms ?? limits.timeoutMs)
+    const giveUp = () => this.#context.socket.destroy()
+    return await withinTime({ ms: timeoutMs, signal, giveUp }, async (limited) => {
+      try {
+        return await queryMysql(this.#connection, this, sql, { ...limits, timeoutMs }, limited)
+      } finally {
+        // Its limits, and what the statement may have left: variables, locks.
+        if (this.#connection.usable) await this.reset()
+      }
+    })
   }
 
   async ping(): Promise<void> {

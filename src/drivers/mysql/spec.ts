@@ -21,7 +21,7 @@ export function mysqlSpec(native: { readonly rowHook: boolean } = { rowHook: tru
       incremental: true,
       write: false,
       discover: true,
-      query: false,
+      query: true,
       modes: [],
       rawFormats: [],
     },

@@ -1,0 +1,83 @@
+import type { Column } from '../../core/batch.js'
+import type { Privileges, QueryLimits, QueryResult } from '../../core/driver.js'
+import { QueryCollector } from '../../core/query-collector.js'
+import { queryRefused } from '../../core/query-refusal.js'
+import type { PgField, PostgresConnection } from './native.js'
+import { refusePostgresWrites } from './query-guard.js'
+import { RowRead } from './row-read.js'
+import type { Transactions } from './transaction.js'
+import { logicalType } from './types.js'
+
+const BYTEA = 17
+const READ_ONLY_STATE = '25006'
+
+/** One statement that reads, in a read-only transaction that it cannot leave, and that is rolled back whatever happens.
+ * `cancel` ends the running statement at the server. Throws QUERY_REFUSED and what the server says of the statement. */
+export async function queryPostgres(
+  connection: PostgresConnection,
+  transactions: Transactions,
+  sql: string,
+  limits: QueryLimits,
+  owner: { readonly cancel: () => Promise<void>; readonly privileges: () => Promise<Privileges> },
+): Promise<QueryResult> {
+  refusePostgresWrites(sql)
+  await transactions.begin('READ ONLY')
+  try {
+    // This takes the transaction's first snapshot; from then on nothing makes it READ WRITE.
+    await connection.query("SELECT set_config('statement_timeout', $1, true)", [`${limits.timeoutMs}ms`])
+    const { canWrite, superuser } = await owner.privileges()
+    const { fields, collector } = await readRows(connection, sql, limits, owner.cancel)
+    if (fields === undefined) throw queryRefused('statement')
+    return collector.result(fields.map(columnOf), canWrite || superuser)
+  } finally {
+    await transactions.rollback()
+  }
+}
+
+async function readRows(
+  connection: PostgresConnection,
+  sql: string,
+  limits: QueryLimits,
+  cancel: () => Promise<void>,
+): Promise<{ readonly fields: readonly PgField[] | undefined; readonly collector: QueryCollector }> {
+  let collector: QueryCollector | undefined
+  let cancelled: Promise<void> | undefined
+  // One more than the cap: only then is a full result known to be more.
+  const read = new RowRead(sql, limits.rows + 1, (cells, fields) => {
+    collector ??= new QueryCollector(limits, hexOf(fields))
+    if (!collector.row(cells.map((cell, column) => bytesOf(cell, fields[column]!)))) cancelled ??= cancel()
+  })
+  try {
+    await connection.readRows(read)
+  } catch (error) {
+    // A statement that we ended ourselves, because the rest of its rows is not wanted, has done its work.
+    if (cancelled === undefined || !hasState(error, '57014')) throw refusalOr(error)
+  } finally {
+    await cancelled
+  }
+  const { fields } = read
+  return { fields, collector: collector ?? new QueryCollector(limits, hexOf(fields ?? [])) }
+}
+
+function hexOf(fields: readonly PgField[]): readonly boolean[] {
+  return fields.map(({ typeOid }) => typeOid === BYTEA)
+}
+
+function bytesOf(cell: string | null, { typeOid }: PgField): Uint8Array | null {
+  if (cell === null) return null
+  return typeOid === BYTEA ? Buffer.from(cell.slice(2), 'hex') : Buffer.from(cell)
+}
+
+function columnOf({ name, typeOid, typeModifier }: PgField): Column {
+  const { type } = logicalType(typeOid, typeModifier)
+  return { name, type, nullable: true, sourceType: type.kind, keyPosition: 0 }
+}
+
+/** What the read-only transaction stopped is a refusal like any other. */
+function refusalOr(error: unknown): unknown {
+  return hasState(error, READ_ONLY_STATE) ? queryRefused('writes') : error
+}
+
+function hasState(error: unknown, state: string): boolean {
+  return typeof error === 'object' && error !== null && 'code' in error && error.code === state
+}
