@@ -152,7 +152,26 @@ export function createProgram(context: CommandContext): Command {
     .command('verify')
     .description('check every record of the audit log')
     .argument('[dir]', 'folder of the log (default: that of the configuration)')
-    .action(async (dir) => (await import('./commands/audit-verify.js')).auditVerifyCommand(context, common(), dir))
+    .action(async (dir) => (await import('./commands/audit.js')).auditVerifyCommand(context, common(), dir))
+  audit
+    .command('tail')
+    .description('print the last records')
+    .argument('[dir]', 'folder of the log (default: that of the configuration)')
+    .option('--lines <number>', 'how many', '20')
+    .action(async (dir, options) =>
+      (await import('./commands/audit.js')).auditTailCommand(context, common(), dir, options),
+    )
+  audit
+    .command('stats')
+    .description('count the records by type and outcome')
+    .argument('[dir]', 'folder of the log (default: that of the configuration)')
+    .action(async (dir) => (await import('./commands/audit.js')).auditStatsCommand(context, common(), dir))
+
+  program
+    .command('retention')
+    .description('say which old files of home the rules of airlock.yaml no longer keep')
+    .option('--apply', 'remove them')
+    .action(async (options) => (await import('./commands/retention.js')).retentionCommand(context, common(), options))
 
   for (const command of [program, ...descendants(program)]) shareErrors(command, context.output)
   return program

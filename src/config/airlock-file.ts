@@ -16,6 +16,18 @@ export type DriverDeclarations = Readonly<Record<string, DriverDeclaration>>
 
 const switchField = (byDefault: boolean) => z.strictObject({ enabled: z.boolean().default(byDefault) }).prefault({})
 
+const kept = (days?: number) => {
+  const limit = z.number().positive().optional()
+  return z
+    .strictObject({
+      max_age_days: (days === undefined ? limit : limit.default(days)).describe(
+        'Files that did not change for so long.',
+      ),
+      max_mb: limit.describe('Megabytes (2^20 bytes) of all files; the oldest go first.'),
+    })
+    .prefault({})
+}
+
 /** A connection's name: it stands in pipelines, on command lines and in reports. */
 export const connectionName = z.string().regex(/^[A-Za-z][A-Za-z0-9_-]{0,62}$/)
 
@@ -35,6 +47,10 @@ export const airlockFile = z.strictObject({
   audit: switchField(true).describe('The audit log.'),
   telemetry: switchField(true).describe('Counters of every run.'),
   debug: switchField(false).describe('Masked records of native errors.'),
+  retention: z
+    .strictObject({ audit: kept(), telemetry: kept(30), debug: kept(30), runs: kept(365), cache: kept(30) })
+    .prefault({})
+    .describe('What `airlock retention` keeps of the files under `home`. The audit log is kept unless this says so.'),
   connections: z.record(connectionName, z.looseObject({ driver: z.string() })),
 })
 

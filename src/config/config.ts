@@ -47,6 +47,7 @@ export class Config {
   readonly audit: AirlockFile['audit']
   readonly telemetry: AirlockFile['telemetry']
   readonly debug: AirlockFile['debug']
+  readonly retention: AirlockFile['retention']
   #parts: ConfigParts
   #resolved = new Map<string, Promise<ResolvedConnection>>()
   #maskKey: Promise<Secret<string>> | undefined
@@ -59,6 +60,7 @@ export class Config {
     this.audit = parts.file.audit
     this.telemetry = parts.file.telemetry
     this.debug = parts.file.debug
+    this.retention = parts.file.retention
     this.#parts = parts
   }
 
