@@ -10,16 +10,22 @@ export const MINE = 't.xmin = (SELECT (pg_current_xact_id()::text::numeric % 429
 /** How much larger than the write a table may be for all of it to be read, where an index could be used. */
 const SCAN_FACTOR = 20
 
+/** Rows that an ALTER TABLE has written anew, and which count as this transaction's since; to be asked for right before the
+ * rows of the write come in. */
+export async function countRewritten(connection: PostgresConnection, load: LoadPlan): Promise<number> {
+  return load.alters.length === 0 ? 0 : await countMine(connection, load)
+}
+
 /** Counts the rows of this write in the target, before the commit: all rows of a table that has no others, those of this
- * transaction, or those whose key a staged row has. */
+ * transaction (less `rewritten`), or those whose key a staged row has. */
 export async function countRows(
   connection: PostgresConnection,
   load: LoadPlan,
-  applied: Applied,
+  { applied, rewritten: before }: { readonly applied: Applied; readonly rewritten: number },
   expected: number,
 ): Promise<number> {
   if (load.target === undefined || load.mode === 'replace') return await countTable(connection, load.table)
-  if (load.mode !== 'merge') return await countMine(connection, load)
+  if (load.mode !== 'merge') return (await countMine(connection, load)) - before
   const rewritten = load.strategy === 'upsert' || load.strategy === 'delete-insert'
   const small = load.target.estimatedRows <= (applied.inserted + applied.updated) * SCAN_FACTOR
   if (rewritten && small && hasArbiter(load) && (await countMine(connection, load)) === expected) return expected

@@ -5,7 +5,7 @@ import { applyHistory, countAbsent } from './apply-history.js'
 import { type Applied, applyMerge } from './apply-merge.js'
 import { appendStatement, applyReplace } from './apply-replace.js'
 import { deletion, refuseNullCursors, windowStatements } from './apply-window.js'
-import { countRows, countTable } from './count-rows.js'
+import { countRewritten, countRows, countTable } from './count-rows.js'
 import { refuseDeletes } from './delete-limit.js'
 import { alterTable } from './evolve.js'
 import { advanceSequences, identityColumn } from './identity.js'
@@ -39,7 +39,7 @@ export async function loadRows(
   if (key !== undefined) await connection.query(key)
   const { sent, duplicates, applied } = done
   const expected = sent.rows - duplicates
-  const counted = await countRows(connection, load, applied, expected)
+  const counted = await countRows(connection, load, { applied, rewritten: done.rewritten ?? 0 }, expected)
   if (sent.confirmed !== sent.rows || counted !== expected) {
     const problem = `${sent.rows} sent, ${sent.confirmed} confirmed, ${counted} in the target`
     const left = duplicates === 0 ? '' : `, ${duplicates} with the key of another row`
@@ -70,6 +70,8 @@ interface Done {
   readonly sent: Sent
   readonly duplicates: number
   readonly applied: Applied
+  /** Rows of others that an ALTER TABLE of this transaction has written anew. */
+  readonly rewritten?: number
   /** Where it was not the load's. */
   readonly route?: string
   readonly policyCounts?: Readonly<Record<string, number>>
@@ -111,8 +113,10 @@ async function loadStaged({ connection, plan, load, send }: Work): Promise<Done>
   }
   const done = (applied: Applied, more: Partial<Done> = {}): Done => ({ sent, duplicates, applied, ...more })
   switch (load.mode) {
-    case 'append':
-      return done({ ...NOTHING, inserted: (await connection.query(appendStatement(load))).affected })
+    case 'append': {
+      const rewritten = await countRewritten(connection, load)
+      return done({ ...NOTHING, inserted: (await connection.query(appendStatement(load))).affected }, { rewritten })
+    }
     case 'replace': {
       const old = await countTable(connection, load.table)
       refuseDeletes(plan, old - rows, old)
@@ -152,8 +156,10 @@ async function applyWindow(
     }
     deleted = (await connection.query(statements[0]!, values)).affected
   }
+  const rewritten = load.target === undefined ? 0 : await countRewritten(connection, load)
   const inserted = (await connection.query(statements.at(-1)!)).affected
-  return done({ ...NOTHING, deleted, inserted }, rows > 0 ? {} : { policyCounts: { window_emptied: deleted } })
+  const emptied = rows > 0 ? {} : { policyCounts: { window_emptied: deleted } }
+  return done({ ...NOTHING, deleted, inserted }, { rewritten, ...emptied })
 }
 
 /** Of the merges only `scd2` with `absent_keys: close` takes keys away; the others put back what they delete. */
