@@ -213,7 +213,7 @@ describeWith(['mysql', 'postgres'], 'a run that fails on real servers', (engines
     try {
       await expectFailure({
         name: '',
-        code: 'QUERY_FAILED',
+        code: 'SERVER_LIMIT',
         origin: '53400',
         stream: { table: 'wide', target_table: 'wide', mask: {} },
       })

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, it, onTestFinished } from 'vitest'
 import { type Engine, type EngineName, FaultProxy, isMissing, startEngine } from '../../src/testing/index.js'
 import { describeWith } from '../setup/engines.js'
-import { calmLine, type Ended, type Running } from './airlock.js'
+import { calmLine, type Ended, envelope, type Running } from './airlock.js'
 import { type Project, project } from './project.js'
 
 const ROWS = 30_000
@@ -19,7 +19,7 @@ interface Load extends AsyncDisposable {
   readonly target: FaultProxy
 }
 
-async function startLoad(engines: Record<EngineName, Engine>): Promise<Load> {
+async function startLoad(engines: Record<EngineName, Engine>, ...options: readonly string[]): Promise<Load> {
   const p = await project(engines, ROWS)
   const source = await FaultProxy.start(engines.mysql, { kind: 'throttle', bytesPerSecond: 500_000 })
   const target = await FaultProxy.start(engines.postgres)
@@ -28,7 +28,7 @@ async function startLoad(engines: Record<EngineName, Engine>): Promise<Load> {
   )
   await p.configure({ shop: { port: source.port }, warehouse: { port: target.port } })
   await p.pipeline({ mode: 'replace' })
-  const running = p.start(['run', 'nightly.yaml'])
+  const running = p.start(['run', 'nightly.yaml', ...options])
   // The first batch is a quarter of a megabyte, so by then rows have reached the COPY.
   await until(running, () => source.counts.bytesToClient > 300_000 && target.counts.bytesToServer > 150_000)
   return {
@@ -130,7 +130,7 @@ describeWith(['mysql', 'postgres'], 'a run that is interrupted in the middle of 
   })
 
   it.for(['mysql', 'postgres'] as const)('%s ends the session', { timeout: TIMEOUT }, async (side) => {
-    await using load = await startLoad(engines)
+    await using load = await startLoad(engines, '--retries', '0')
     const { user } = side === 'mysql' ? load.p.source : load.p.target
     expect(await engines[side].endSessions({ user })).toBe(1)
     const ended = await load.running.ended
@@ -139,11 +139,35 @@ describeWith(['mysql', 'postgres'], 'a run that is interrupted in the middle of 
     await expectUntouched(load, ended)
   })
 
+  // Seen red with no retries, and with a retry on the session that was lost.
+  it.for(['mysql', 'postgres'] as const)(
+    '%s ends the session, and the second attempt is complete',
+    { timeout: TIMEOUT },
+    async (side) => {
+      await using load = await startLoad(engines, '--json')
+      const { p } = load
+      const { user } = side === 'mysql' ? p.source : p.target
+      expect(await engines[side].endSessions({ user })).toBe(1)
+      const ended = await load.running.ended
+      const { data } = envelope(ended) as {
+        data: { streams: object[]; connections: { opened: number; closed: number } }
+      }
+      expect([ended.code, data.streams]).toEqual([
+        0,
+        [expect.objectContaining({ status: 'ok', attempts: 2, rows_written: ROWS })],
+      ])
+      expect(data.connections).toEqual({ opened: 4, closed: 4 })
+      expect((await p.tables())['orders']).toHaveLength(ROWS)
+      expect(await p.sessions()).toBe(0)
+      expect(await p.home()).toContain('attempt.retried')
+    },
+  )
+
   it.for(['mysql', 'postgres'] as const)('%s is killed', { timeout: TIMEOUT }, async (side, { skip }) => {
     const doomed = await startEngine(side, { binaryOnly: true })
     if (isMissing(doomed)) return skip(doomed.reasons.join('; '))
     try {
-      const load = await startLoad({ ...engines, [side]: doomed })
+      const load = await startLoad({ ...engines, [side]: doomed }, '--retries', '0')
       const { p, running } = load
       onTestFinished(() => rm(p.folder, { recursive: true, force: true }))
       await doomed.kill()

@@ -281,14 +281,6 @@ describeWith(['mysql', 'postgres'], 'a run in this process', (engines) => {
       5,
       'select.nmae',
     ],
-    [
-      'a mode that the target does not have',
-      { orders: { mode: 'merge', primary_key: 'id' } },
-      {},
-      'UNSUPPORTED',
-      4,
-      'merge',
-    ],
   ] as const)('refuses %s before a row is read', async (_, streams, more, code, exit, says) => {
     const { report, telemetry, audit } = await run(streams, {}, more)
     const error = report.streams[0]!.error!
