@@ -13,7 +13,15 @@ export const graphqlSpec: DriverSpec<typeof graphqlConfig> = {
   urlSchemes: [],
   defaultPort: 443,
   config: graphqlConfig,
-  capabilities: { extract: true, write: true, discover: true, query: false, modes: ['append'], rawFormats: [] },
+  capabilities: {
+    extract: true,
+    write: true,
+    atomicWrites: false,
+    discover: true,
+    query: false,
+    modes: ['append'],
+    rawFormats: [],
+  },
   policies: GRAPHQL_POLICIES,
   ownDeadlines: true,
   endpoints(config) {

@@ -22,6 +22,7 @@ export function postgresSpecReading({ readBy }: { readonly readBy: ReadBy }): Dr
     config: postgresConfig,
     capabilities: {
       extract: true,
+      incremental: true,
       write: true,
       discover: true,
       query: true,
