@@ -150,6 +150,22 @@ describeWith(['mysql', 'postgres'], 'discovery', (engines) => {
     }
   })
 
+  it('agrees with a read on types of Postgres that are made of others', async () => {
+    const database = await engines.postgres.createDatabase('discovery')
+    try {
+      await database.exec(`
+        CREATE DOMAIN grade AS numeric(4,1); CREATE DOMAIN high AS grade; CREATE TYPE mood AS ENUM ('a', 'b');
+        CREATE TYPE pair AS (a int, b text);
+        CREATE TABLE v (a high, b mood, c mood[], d pair, e money, f money[], g int4range, h "char", i timestamptz(3)[],
+          j bit(3), k bit varying(9), l box[], m numeric(2,-1), n interval, PRIMARY KEY (b, a))`)
+      await using session = await open(engines.postgres, database)
+      const [table] = (await session.discover({ table: 'v' })).tables
+      expect(table!.columns).toEqual((await session.describe({ table: 'v' })).columns)
+    } finally {
+      await database.drop()
+    }
+  })
+
   it('counts no key that says nothing of whole columns', async () => {
     const { mysql, postgres } = engines
     const [my, pg] = [await mysql.createDatabase('discovery'), await postgres.createDatabase('discovery')]

@@ -3,8 +3,9 @@ import type { Catalog, CatalogTable, DiscoverRequest, ForeignKey } from '../../c
 import { parseTableName } from '../../core/table-name.js'
 import { AirlockError } from '../../errors/index.js'
 import type { PostgresConnection } from './native.js'
+import { readType, type TypeContext } from './source-types.js'
 import { fitName } from './sql.js'
-import { logicalType } from './types.js'
+import { typeContext } from './type-context.js'
 
 type Row = readonly (string | null)[]
 
@@ -59,7 +60,7 @@ const REFERENCES = `
     JOIN pg_catalog.pg_attribute f ON f.attrelid = k.confrelid AND f.attnum = u.other
   WHERE k.contype = 'f' AND NOT c.relispartition ORDER BY k.conrelid, k.oid, u.place`
 
-/** The catalogue as far as the user may use it: four queries, however many tables there are. Throws TABLE_NOT_FOUND where
+/** The catalogue as far as the user may use it: a handful of queries, however many tables there are. Throws TABLE_NOT_FOUND where
  * the one table that was asked for is not there. */
 export async function discoverPostgres(connection: PostgresConnection, request: DiscoverRequest): Promise<Catalog> {
   const named = request.table === undefined ? undefined : parseTableName(request.table)
@@ -68,7 +69,12 @@ export async function discoverPostgres(connection: PostgresConnection, request: 
   const rows = async (sql: string): Promise<readonly Row[]> => (await connection.query(sql, values)).rows
   const tables = await rows(TABLES)
   if (tables.length === 0 && named !== undefined) throw new AirlockError('TABLE_NOT_FOUND', { phase: 'discover' })
-  const columns = grouped(await rows(COLUMNS))
+  const attributes = await rows(COLUMNS)
+  const context = await typeContext(
+    connection,
+    attributes.map(([, , oid]) => Number(oid)),
+  )
+  const columns = grouped(attributes)
   const keys = grouped(await rows(KEYS))
   const references = grouped(await rows(REFERENCES))
   const { rows: server } = await connection.query("SELECT current_setting('server_version')")
@@ -80,7 +86,7 @@ export async function discoverPostgres(connection: PostgresConnection, request: 
         schema: namespace!,
         name: name!,
         kind: kind === 'v' || kind === 'm' ? 'view' : 'table',
-        columns: (columns.get(oid!) ?? []).map((row) => columnOf(row, primaryKey)),
+        columns: (columns.get(oid!) ?? []).map((row) => columnOf(row, primaryKey, context)),
         primaryKey,
         uniqueKeys,
         foreignKeys: foreignKeysOf(references.get(oid!) ?? []),
@@ -91,8 +97,9 @@ export async function discoverPostgres(connection: PostgresConnection, request: 
   }
 }
 
-function columnOf([, name, oid, modifier, sourceType, required]: Row, primaryKey: readonly string[]): Column {
-  const { type } = logicalType(Number(oid), Number(modifier))
+function columnOf(row: Row, primaryKey: readonly string[], context: TypeContext): Column {
+  const [, name, oid, modifier, sourceType, required] = row
+  const { type } = readType(Number(oid), Number(modifier), context)
   const keyPosition = primaryKey.indexOf(name!) + 1
   return { name: name!, type, nullable: required !== 't', sourceType: sourceType!, keyPosition }
 }

@@ -5,8 +5,9 @@ import { queryRefused } from '../../core/query-refusal.js'
 import type { PgField, PostgresConnection } from './native.js'
 import { refusePostgresWrites } from './query-guard.js'
 import { RowRead } from './row-read.js'
+import { isReshaped, readType } from './source-types.js'
 import type { Transactions } from './transaction.js'
-import { logicalType } from './types.js'
+import { typeContext } from './type-context.js'
 
 const BYTEA = 17
 const READ_ONLY_STATE = '25006'
@@ -21,6 +22,19 @@ export async function queryPostgres(
   owner: { readonly cancel: () => Promise<void>; readonly privileges: () => Promise<Privileges> },
 ): Promise<QueryResult> {
   refusePostgresWrites(sql)
+  const { fields, collector, canWrite } = await readInside(connection, transactions, sql, limits, owner)
+  // In a transaction of its own: a statement that a cap has ended leaves one behind that takes no other.
+  const columns = await transactions.reading(() => columnsOf(connection, fields))
+  return collector.result(columns, canWrite)
+}
+
+async function readInside(
+  connection: PostgresConnection,
+  transactions: Transactions,
+  sql: string,
+  limits: QueryLimits,
+  owner: { readonly cancel: () => Promise<void>; readonly privileges: () => Promise<Privileges> },
+): Promise<{ readonly fields: readonly PgField[]; readonly collector: QueryCollector; readonly canWrite: boolean }> {
   await transactions.begin('READ ONLY')
   try {
     // This takes the transaction's first snapshot; from then on nothing makes it READ WRITE.
@@ -28,7 +42,7 @@ export async function queryPostgres(
     const { canWrite, superuser } = await owner.privileges()
     const { fields, collector } = await readRows(connection, sql, limits, owner.cancel)
     if (fields === undefined) throw queryRefused('statement')
-    return collector.result(fields.map(columnOf), canWrite || superuser)
+    return { fields, collector, canWrite: canWrite || superuser }
   } finally {
     await transactions.rollback()
   }
@@ -68,9 +82,18 @@ function bytesOf(cell: string | null, { typeOid }: PgField): Uint8Array | null {
   return typeOid === BYTEA ? Buffer.from(cell.slice(2), 'hex') : Buffer.from(cell)
 }
 
-function columnOf({ name, typeOid, typeModifier }: PgField): Column {
-  const { type } = logicalType(typeOid, typeModifier)
-  return { name, type, nullable: true, sourceType: type.kind, keyPosition: 0 }
+/** The columns of a result. A value that a stream would convert is shown in the server's own form, as text. */
+async function columnsOf(connection: PostgresConnection, fields: readonly PgField[]): Promise<readonly Column[]> {
+  const context = await typeContext(
+    connection,
+    fields.map(({ typeOid }) => typeOid),
+  )
+  return fields.map(({ name, typeOid, typeModifier }) => {
+    const reshaped = isReshaped(typeOid, typeModifier, context)
+    const { type } = readType(typeOid, typeModifier, context)
+    const sourceType = context.catalog.get(typeOid)?.name ?? 'unknown'
+    return { name, type: reshaped ? { kind: 'text' } : type, nullable: true, sourceType, keyPosition: 0 }
+  })
 }
 
 /** What the read-only transaction stopped is a refusal like any other. */

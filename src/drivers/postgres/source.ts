@@ -99,7 +99,7 @@ async function boundsOf(
 }
 
 /** Digits behind the point, by the server's lc_monetary. */
-async function moneyDigits(connection: PostgresConnection): Promise<number> {
+export async function moneyDigits(connection: PostgresConnection): Promise<number> {
   const { rows } = await connection.query("SELECT scale('0'::pg_catalog.money::numeric)")
   return Number(rows[0]?.[0] ?? 0)
 }
