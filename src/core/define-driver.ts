@@ -81,8 +81,12 @@ export function defineDriver<Schema extends z.ZodObject>(spec: DriverSpec<Schema
   }
 }
 
-/** Applies the schema and, where a `url` is given, takes it apart. The error names the field and the rule, never a value. */
-function parseConfig<Schema extends z.ZodObject>(spec: DriverSpec<Schema>, input: z.input<Schema>): z.output<Schema> {
+/** Applies the schema and, where a `url` is given, takes it apart. Throws CONFIG_INVALID, which names the field and the
+ * rule, never a value. */
+export function parseConfig<Schema extends z.ZodObject>(
+  spec: DriverSpec<Schema>,
+  input: z.input<Schema>,
+): z.output<Schema> {
   const parsed = spec.config.safeParse(input)
   if (!parsed.success) {
     const issue = parsed.error.issues[0]

@@ -1,4 +1,5 @@
 import type { Driver } from '../core/define-driver.js'
+import { files } from './files/index.js'
 import { graphql } from './graphql/index.js'
 import { mysql } from './mysql/index.js'
 import { postgres } from './postgres/index.js'
@@ -6,6 +7,7 @@ import { supabase, supabaseRest } from './supabase/index.js'
 
 /** Every driver that a configuration can name, by its `driver:` word. Adding a driver is adding a line here. */
 export const builtinDrivers = {
+  files,
   mysql,
   postgres,
   supabase,

@@ -1,3 +1,4 @@
+export { files } from './files/index.js'
 export { graphql } from './graphql/index.js'
 export { mysql } from './mysql/index.js'
 export { postgres } from './postgres/index.js'

@@ -30,6 +30,7 @@ export async function checkConnection(
   signal: AbortSignal,
 ): Promise<readonly EndpointCheck[]> {
   const endpoints = await workspace.endpoints(name)
+  if (endpoints.length === 0) return [await checkEndpoint(workspace, name, undefined, null, signal)]
   const results: EndpointCheck[] = []
   for (const [index, endpoint] of endpoints.entries()) {
     const label = endpoints.length === 1 ? null : labelOf(endpoint, index)
@@ -41,12 +42,14 @@ export async function checkConnection(
 async function checkEndpoint(
   workspace: Workspace,
   connection: string,
-  endpoint: Endpoint,
+  /** Undefined where there is no server to reach. */
+  endpoint: Endpoint | undefined,
   label: string | null,
   signal: AbortSignal,
 ): Promise<EndpointCheck> {
   const started = performance.now()
-  const reached = new Set<CheckStep>()
+  const absent: readonly CheckStep[] = endpoint === undefined ? ['dns', 'tcp', 'tls', 'auth'] : []
+  const reached = new Set<CheckStep>(absent)
   const { tls, read_only } = (await workspace.config.connection(connection)).settings as SharedSettings
   const mode = tls?.mode ?? (isLocal(endpoint) ? 'disable' : 'verify-full')
   const warnings: string[] = weakTls(mode, endpoint)
@@ -55,12 +58,18 @@ async function checkEndpoint(
     endpoint: label,
     ok: error === null,
     milliseconds: Math.round(performance.now() - started),
-    steps: stepsOf(reached, error, mode === 'disable'),
+    steps: {
+      ...stepsOf(reached, error, mode === 'disable'),
+      ...Object.fromEntries(absent.map((step) => [step, 'off'])),
+    },
     warnings,
     error: error?.toJSON() ?? null,
   })
   try {
-    await using session = await workspace.connect(connection, signal, { endpoint, onStep: (step) => reached.add(step) })
+    await using session = await workspace.connect(connection, signal, {
+      ...(endpoint === undefined ? {} : { endpoint }),
+      onStep: (step) => reached.add(step),
+    })
     reached.add('tls').add('auth')
     await session.ping(signal)
     reached.add('query')
@@ -102,14 +111,14 @@ function stepsOf(
   return Object.fromEntries(CHECK_STEPS.map((step) => [step, status(step)])) as Record<CheckStep, StepStatus>
 }
 
-function weakTls(mode: string, endpoint: Endpoint): string[] {
+function weakTls(mode: string, endpoint: Endpoint | undefined): string[] {
   if (isLocal(endpoint) || mode === 'verify-full') return []
   const what = { disable: 'everything travels in clear', require: 'the server is not verified' }[mode]
   return [`tls.mode is ${mode}: ${what ?? 'the name of the server is not verified'}`]
 }
 
-function isLocal(endpoint: Endpoint): boolean {
-  return endpoint.kind === 'unix' || isLoopback(endpoint.host)
+function isLocal(endpoint: Endpoint | undefined): boolean {
+  return endpoint === undefined || endpoint.kind === 'unix' || isLoopback(endpoint.host)
 }
 
 function labelOf(endpoint: Endpoint, index: number): string {
