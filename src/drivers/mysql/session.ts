@@ -1,3 +1,4 @@
+import type { Batch, Column } from '../../core/batch.js'
 import { atMost } from '../../core/bounded.js'
 import type {
   Catalog,
@@ -8,17 +9,27 @@ import type {
   Privileges,
   QueryLimits,
   QueryResult,
+  SavedState,
   Session,
   SourceDescription,
+  StateKey,
+  WriteOutline,
+  WritePlan,
+  WriteReceipt,
 } from '../../core/driver.js'
 import { withinTime } from '../../core/query-time.js'
 import type { MysqlConfig } from './config.js'
 import { discoverMysql } from './discovery.js'
 import { extractRows, type StatementOwner } from './extractor.js'
+import { planLoad } from './load-plan.js'
 import { connectMysql, type MysqlConnection } from './native.js'
+import { outlineOf } from './outline.js'
 import { queryMysql } from './query.js'
+import type { Transport } from './row-sender.js'
 import { describeSource } from './source.js'
 import { sessionSettings } from './sql.js'
+import { readState, resetState } from './state.js'
+import { writeBatches } from './writer.js'
 
 /** How long a cancelled statement may take to end before its connection is destroyed. */
 const CANCEL_MS = 1500
@@ -33,19 +44,20 @@ function grantedWords(grant: string): { readonly words: ReadonlySet<string>; rea
   return { words: new Set(words.map((word) => word.trim())), everywhere: match?.[2] === '*.*' }
 }
 
+/** How the client library is used, where there is a choice: `transport` is what the server allows if it is not given. */
+export interface NativeChoices {
+  readonly rowHook: boolean
+  readonly transport?: Transport
+}
+
 /** An open MySQL or MariaDB connection with its settings pinned. */
 export class MysqlSession implements Session, StatementOwner {
   #connection: MysqlConnection
   #config: MysqlConfig
   #context: OpenContext
-  #native: { readonly rowHook: boolean }
+  #native: NativeChoices
 
-  private constructor(
-    connection: MysqlConnection,
-    config: MysqlConfig,
-    context: OpenContext,
-    native: { readonly rowHook: boolean },
-  ) {
+  private constructor(connection: MysqlConnection, config: MysqlConfig, context: OpenContext, native: NativeChoices) {
     this.#connection = connection
     this.#config = config
     this.#context = context
@@ -53,11 +65,7 @@ export class MysqlSession implements Session, StatementOwner {
   }
 
   /** Authenticates over the attempt's socket and pins the session's settings. */
-  static async open(
-    config: MysqlConfig,
-    context: OpenContext,
-    native: { readonly rowHook: boolean },
-  ): Promise<MysqlSession> {
+  static async open(config: MysqlConfig, context: OpenContext, native: NativeChoices): Promise<MysqlSession> {
     const session = new MysqlSession(await connectMysql(config, context, native), config, context, native)
     await session.#pinSettings()
     return session
@@ -88,17 +96,38 @@ export class MysqlSession implements Session, StatementOwner {
     })
   }
 
+  outline(plan: WritePlan, columns: readonly Column[], signal: AbortSignal): Promise<WriteOutline> {
+    return this.cancelOnAbort(signal, async () => outlineOf(await planLoad(this.#connection, plan, columns), plan))
+  }
+
+  write(plan: WritePlan, batches: AsyncIterable<Batch>, signal: AbortSignal): Promise<WriteReceipt> {
+    return writeBatches(this.#connection, this, plan, batches, signal, this.#native.transport)
+  }
+
+  readState(pipeline: string | undefined, signal: AbortSignal): Promise<readonly SavedState[]> {
+    return this.cancelOnAbort(signal, () => readState(this.#connection, pipeline))
+  }
+
+  resetState(key: StateKey, signal: AbortSignal): Promise<void> {
+    return this.cancelOnAbort(signal, () => resetState(this.#connection, key))
+  }
+
   async ping(): Promise<void> {
     await this.#connection.query('SELECT 1')
   }
 
   async cancelOnAbort<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
-    const abort = () => void atMost(CANCEL_MS, this.#kill())
+    let killing: Promise<unknown> | undefined
+    const abort = () => {
+      killing = atMost(CANCEL_MS, this.#kill())
+    }
     signal.addEventListener('abort', abort, { once: true })
     try {
       return await work()
     } finally {
       signal.removeEventListener('abort', abort)
+      // Until the request has ended it may hit whatever runs next.
+      await killing
     }
   }
 

@@ -5,6 +5,11 @@ export function quoteName(name: string): string {
   return `\`${name.replaceAll('`', '``')}\``
 }
 
+export function nameList(names: readonly string[], alias = ''): string {
+  const prefix = alias === '' ? '' : `${alias}.`
+  return names.map((name) => prefix + quoteName(name)).join(', ')
+}
+
 /** A text literal; the session runs without NO_BACKSLASH_ESCAPES, so both characters are escaped. */
 export function quoteText(text: string): string {
   return `'${text.replaceAll('\\', '\\\\').replaceAll("'", "''")}'`
@@ -22,7 +27,9 @@ export function sessionSettings(statementTimeoutMs: number | undefined, mariadb:
     'STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,NO_AUTO_VALUE_ON_ZERO,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO'
   const settings = [
     'SET NAMES utf8mb4',
-    `SET SESSION time_zone = '+00:00', sql_mode = '${mode}', net_write_timeout = 600, net_read_timeout = 600, lock_wait_timeout = 30`,
+    `SET SESSION time_zone = '+00:00', sql_mode = '${mode}', net_write_timeout = 600, net_read_timeout = 600, lock_wait_timeout = 30,
+      innodb_lock_wait_timeout = 30, sql_notes = 1, max_error_count = 64, sql_safe_updates = 0, foreign_key_checks = 1,
+      unique_checks = 1, autocommit = 1`,
     'SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ',
   ]
   if (statementTimeoutMs !== undefined) {
