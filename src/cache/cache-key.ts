@@ -7,22 +7,26 @@ export type CacheKeyPart = string | number | boolean | null
 /** What names a cache entry: a tuple, never a string glued together, so that no part can run into the next one. */
 export type CacheKey = readonly CacheKeyPart[]
 
-/** The one name of a key, in memory as on disk: JSON of the tuple, which differs for different tuples. Throws
- * CONFIG_INVALID for an empty tuple and for parts that JSON would change. */
+/** The one name of a key, in memory as on disk: each part with its kind, texts with their length, so that different tuples
+ * have different names. Throws CONFIG_INVALID for an empty tuple and for parts that are none. */
 export function keyText(key: CacheKey): string {
   if (key.length === 0) throw refused('a key has at least one part')
-  if (!key.every(isKeyPart)) throw refused('a part is no text, finite number, boolean or null')
-  return JSON.stringify(key)
+  let text = ''
+  for (const part of key) text += partText(part)
+  return text
 }
 
-/** The file name of a key: SHA-256 of its text, in hex. */
+/** The file name of a key: SHA-256 of its text as UTF-16, which keeps lone surrogates apart, in hex. */
 export function keyDigest(text: string): string {
-  return createHash('sha256').update(text).digest('hex')
+  return createHash('sha256').update(text, 'utf16le').digest('hex')
 }
 
-function isKeyPart(part: unknown): boolean {
-  if (typeof part === 'number') return Number.isFinite(part)
-  return typeof part === 'string' || typeof part === 'boolean' || part === null
+function partText(part: CacheKeyPart): string {
+  if (typeof part === 'string') return `s${part.length}:${part}`
+  if (typeof part === 'number' && Number.isFinite(part)) return `n${part};`
+  if (typeof part === 'boolean') return part ? 't' : 'f'
+  if (part === null) return 'z'
+  throw refused('a part is no text, finite number, boolean or null')
 }
 
 function refused(problem: string): AirlockError {

@@ -27,8 +27,7 @@ export class Generations {
   }
 
   /** Something that changes with every invalidation by anybody; at most COHERENCE_MS old. */
-  epoch(): string {
-    const now = this.#clock.now()
+  epoch(now = this.#clock.now()): string {
     if (now - this.#lookedAt >= COHERENCE_MS) {
       // Taken before the look: what happens during it is for the next one.
       this.#lookedAt = now

@@ -1,7 +1,9 @@
 import { LRUCache } from 'lru-cache'
 import type { CacheEntry } from './cache-entry.js'
+import { keyDigest } from './cache-key.js'
 import type { CacheMetrics } from './cache-metrics.js'
 import type { ClockPort } from './clock.js'
+import type { Generations } from './generations.js'
 
 /** A value in memory with what decides whether it may still be served. */
 interface Held {
@@ -45,22 +47,19 @@ export class MemoryTier {
     return this.#held.calculatedSize
   }
 
-  /** The entry of a key if it is alive. `isCurrent` is asked when something was invalidated since it was last asked. */
-  get(
-    key: string,
-    dependsOn: string,
-    epoch: string,
-    isCurrent: (entry: CacheEntry) => boolean,
-  ): CacheEntry | undefined {
+  /** The entry of a key if it is alive `now`. Whether it was invalidated is looked up when anything was since the last
+   * look. */
+  get(key: string, dependsOn: string, now: number, generations: Generations | undefined): CacheEntry | undefined {
     const held = this.#held.get(key)
     if (held === undefined || held.entry.dependsOn !== dependsOn) return undefined
-    if (this.#clock.now() >= held.deadline) {
+    if (now >= held.deadline) {
       this.#metrics.add('expirations')
       this.#held.delete(key)
       return undefined
     }
+    const epoch = generations?.epoch(now) ?? ''
     if (held.epoch !== epoch) {
-      if (!isCurrent(held.entry)) {
+      if (generations?.stamp(keyDigest(key)) !== held.entry.stamp) {
         this.#held.delete(key)
         return undefined
       }

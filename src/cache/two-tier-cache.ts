@@ -91,29 +91,15 @@ export class TwoTierCache implements AsyncDisposable {
 
   /** The value of a key: from memory, from disk, or from `load`, which is called once however many ask. Rejects with what
    * `load` rejected with, with the reason of the caller's signal, or with RESOURCE_CLOSED. */
-  async get<T>(
-    key: CacheKey,
-    load: (signal: AbortSignal) => Promise<T>,
-    options: LookUpOptions = {},
-  ): Promise<CacheHit<T>> {
-    const text = keyText(key)
-    const dependsOn = options.dependsOn ?? ''
-    // As often as an invalidation overtakes the load.
-    for (;;) {
+  get<T>(key: CacheKey, load: (signal: AbortSignal) => Promise<T>, options: LookUpOptions = {}): Promise<CacheHit<T>> {
+    try {
       this.#refuseClosed()
-      const held = this.#held(text, dependsOn)
-      if (held !== undefined) {
-        this.#metrics.lookedUp('hits')
-        return this.#hit<T>({ entry: held, source: 'memory' })
-      }
-      const flight = `${text}\n${dependsOn}`
-      if (this.#flights.isLoading(flight)) this.#metrics.lookedUp('coalesced')
-      const outcome = await this.#flights.run(
-        flight,
-        (signal) => this.#lead(text, flight, dependsOn, load, options.ttlMs ?? this.#options.ttlMs, signal),
-        options.signal,
-      )
-      if (outcome !== undefined) return this.#hit<T>(outcome)
+      const text = keyText(key)
+      // A hit is answered without a turn of its own.
+      const held = this.#inMemory<T>(text, options.dependsOn ?? '')
+      return held === undefined ? this.#find(text, load, options) : Promise.resolve(held)
+    } catch (error) {
+      return Promise.reject(error)
     }
   }
 
@@ -163,11 +149,31 @@ export class TwoTierCache implements AsyncDisposable {
     return this.close()
   }
 
-  #held(text: string, dependsOn: string): CacheEntry | undefined {
+  #inMemory<T>(text: string, dependsOn: string): CacheHit<T> | undefined {
+    const now = this.#options.clock.now()
     const generations = this.#shared?.generations
-    return this.#memory.get(text, dependsOn, generations?.epoch() ?? '', (entry) => {
-      return generations === undefined || generations.stamp(keyDigest(text)) === entry.stamp
-    })
+    const entry = this.#memory.get(text, dependsOn, now, generations)
+    if (entry === undefined) return undefined
+    this.#metrics.lookedUp('hits')
+    return this.#hit<T>(entry, 'memory')
+  }
+
+  async #find<T>(
+    text: string,
+    load: (signal: AbortSignal) => Promise<T>,
+    { dependsOn = '', ttlMs = this.#options.ttlMs, signal }: LookUpOptions,
+  ): Promise<CacheHit<T>> {
+    const flight = `${dependsOn.length}:${dependsOn}${text}`
+    // As often as an invalidation overtakes the load.
+    for (;;) {
+      if (this.#flights.isLoading(flight)) this.#metrics.lookedUp('coalesced')
+      const lead = (ofFlight: AbortSignal) => this.#lead(text, flight, dependsOn, load, ttlMs, ofFlight)
+      const outcome = await this.#flights.run(flight, lead, signal)
+      if (outcome !== undefined) return this.#hit<T>(outcome.entry, outcome.source)
+      this.#refuseClosed()
+      const held = this.#inMemory<T>(text, dependsOn)
+      if (held !== undefined) return held
+    }
   }
 
   /** Looks on disk, then loads. Undefined where an invalidation came in between. */
@@ -271,7 +277,7 @@ export class TwoTierCache implements AsyncDisposable {
     }
   }
 
-  #hit<T>({ entry, source }: Outcome): CacheHit<T> {
+  #hit<T>(entry: CacheEntry, source: CacheSource): CacheHit<T> {
     const { created, expires } = entry
     return {
       value: entry.value as T,
