@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { AirlockError } from '../errors/index.js'
 import { Secret } from '../masking/secret.js'
 
 /** What a field of a connection holds, beyond its type. Masking paths, JSON Schema, docs and MCP listings read it. */
@@ -12,11 +13,17 @@ declare module 'zod' {
 
 /** A field that holds a `Secret`. In a file it is written as a reference such as `${env:NAME}`; a plain string is refused. */
 export const secret = () =>
-  z
-    .custom<Secret<string>>((value) => value instanceof Secret && typeof value.reveal() === 'string', {
-      error: 'must be a Secret that holds text',
-    })
-    .meta({ airlock: 'secret' })
+  z.custom<Secret<string>>(holdsText, { error: 'must be a Secret that holds text' }).meta({ airlock: 'secret' })
+
+/** Throws SECRET_UNRESOLVED for one whose provider throws; what it threw may hold the secret. */
+function holdsText(value: unknown): boolean {
+  if (!(value instanceof Secret)) return false
+  try {
+    return typeof value.reveal() === 'string'
+  } catch {
+    throw new AirlockError('SECRET_UNRESOLVED', { phase: 'config', params: { at: value.label } })
+  }
+}
 
 /** A field that says where something is: shown to people only when they ask with `--show-topology`. */
 export const topology = () => z.string().min(1).meta({ airlock: 'topology' })

@@ -45,7 +45,7 @@ const SUITES: Readonly<Record<EngineName, readonly Provocation[]>> = {
 }
 
 for (const name of ['mysql', 'postgres'] as const) {
-  describeWith([name], `errors of ${name}`, (engines) => {
+  describeWith([name], `SE-10 errors of ${name}, their causes and all their keys`, (engines) => {
     const engine = engines[name]
     let own: Account
     let ground: Ground

@@ -29,7 +29,9 @@ async function privateKey(folder: string): Promise<{ readonly file: string; read
 
 for (const name of ['mysql', 'postgres'] as const) {
   describeWith([name], `SO-1 objects of ${name}`, (engines) => {
-    it('show nothing in any state: driver, session, extraction', { timeout: 30_000 }, async () => {
+    it('SO-1, SO-2 show nothing in any state, nor the private key: driver, session, extraction', {
+      timeout: 30_000,
+    }, async () => {
       await using own = await account(engines[name])
       const key = await privateKey(await scratch())
       const canaries = own.canaries.add('key', key.line)

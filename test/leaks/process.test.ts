@@ -84,7 +84,7 @@ describeWith(['mysql', 'postgres'], 'a process that listens to nothing', (engine
     await Promise.all(died)
   })
 
-  it('SO-5 to SO-7 lives when its idle sessions are ended, and shows no secret to tracers, servers or ps', {
+  it('SO-5, SO-6, SO-7 lives when its idle sessions are ended, and shows no secret to tracers, servers or ps', {
     timeout: 60_000,
   }, async () => {
     await using shop = await account(engines.mysql)

@@ -73,6 +73,23 @@ export function careless(text: string): Error {
   return Object.assign(error, { sql: text, code: text, [Symbol('secret')]: text, toJSON: () => text })
 }
 
+/** A secret that gives its value a few times, and then fails as careless providers do. */
+class Vault extends Secret<string> {
+  #text: string
+  #left: { times: number }
+
+  constructor(text: string, times: number) {
+    super(text, 'vault')
+    this.#text = text
+    this.#left = { times }
+  }
+
+  override reveal(): string {
+    if (this.#left.times-- > 0) return this.#text
+    throw careless(this.#text)
+  }
+}
+
 /** SE-1 to SE-4, SE-9, and TLS: what happens before there is a session. */
 export const CONNECTING: readonly Provocation[] = [
   {
@@ -107,6 +124,12 @@ export const CONNECTING: readonly Provocation[] = [
     },
   },
   {
+    name: 'SE-2 address that cannot be reached',
+    code: 'CONNECT_UNREACHABLE',
+    // A multicast address: the kernel opens no TCP connection to it.
+    provoke: opening(() => ({ host: 'ff05::1' })),
+  },
+  {
     name: 'SE-2 server that stalls',
     code: 'CONNECT_TIMEOUT',
     provoke: async (ground) => {
@@ -132,6 +155,18 @@ export const CONNECTING: readonly Provocation[] = [
       ),
     }),
   ),
+  ...(['', ' ', '\n', '\t '] as const).map(
+    (blank): Provocation => ({
+      name: `SE-3 blank ${JSON.stringify(blank)} for a URL`,
+      code: 'DSN_REFUSED',
+      provoke: byUrl(() => blank),
+    }),
+  ),
+  {
+    name: 'SE-3 line break before and in a URL',
+    code: 'DSN_REFUSED',
+    provoke: byUrl(({ account, marker }) => `\n${scheme(account)}://u:${marker}@h\n/d`),
+  },
   {
     name: 'SE-3 bad port',
     code: 'DSN_REFUSED',
@@ -155,6 +190,17 @@ export const CONNECTING: readonly Provocation[] = [
       await lookupThat(() => {
         throw careless(`${ground.account.password} ${ground.marker}`)
       })(ground),
+  },
+  {
+    // Seen red without the `catch` of config-fields.ts: the provider's own error came out of `open`.
+    name: 'SE-9 password provider that throws at once',
+    code: 'SECRET_UNRESOLVED',
+    provoke: opening(({ marker }) => ({ password: new Vault(marker, 0) })),
+  },
+  {
+    name: 'SE-9 password provider that throws while it connects',
+    code: 'CONNECT_RESET',
+    provoke: opening(({ marker }) => ({ password: new Vault(marker, 1) })),
   },
   { name: 'plain text for a secret', code: 'CONFIG_INVALID', provoke: opening(({ marker }) => ({ password: marker })) },
   {

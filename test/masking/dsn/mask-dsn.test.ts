@@ -122,7 +122,7 @@ const ENCODINGS: readonly ((secret: string) => string)[] = [
 const character = fc.constantFrom(...'ZXQJKWVYZXQJKWVY3579', ...'@:/?#&;=%\'"{}()[]\\ +$,<>|^~!`é🔑')
 const secret = fc.array(character, { minLength: 4, maxLength: 30 }).map((characters) => characters.join(''))
 
-describe('properties', () => {
+describe('SO-3 properties', () => {
   it.each(shapes)(
     'no four characters of a secret are left of %s, in any encoding, and masking is idempotent',
     (_, shape) => {
