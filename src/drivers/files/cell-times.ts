@@ -1,4 +1,5 @@
 import type { LogicalType } from '../../core/column-type.js'
+import { momentReader } from './cell-moments.js'
 import { type CellReader, shortText } from './cell-reader.js'
 
 const DAY = 86_400
@@ -29,17 +30,18 @@ export function timeReader(type: Extract<LogicalType, { kind: 'time' }>): CellRe
 
 /** Date and time with a blank or a T between, and no zone: what a zone would say is not kept. */
 export function timestampReader(type: Extract<LogicalType, { kind: 'timestamp' }>): CellReader {
-  return shortText((text) => {
+  const slow = shortText((text) => {
     if (isEndless(text)) return text
     const moment = momentOf(text, type.precision)
     if (moment === undefined || moment.zone !== undefined) return undefined
     return `${moment.date} ${moment.time}${moment.era}`
   }, 40)
+  return momentReader(false, type.precision ?? 6, slow)
 }
 
 /** The same with `Z` or an offset, which is needed: without one nobody knows which moment is meant. Canonical form is UTC. */
 export function timestamptzReader(type: Extract<LogicalType, { kind: 'timestamptz' }>): CellReader {
-  return shortText((text) => {
+  const slow = shortText((text) => {
     if (isEndless(text)) return text
     const moment = momentOf(text, type.precision)
     if (moment?.zone === undefined) return undefined
@@ -48,6 +50,7 @@ export function timestamptzReader(type: Extract<LogicalType, { kind: 'timestampt
     if (offset === 0) return `${moment.date} ${moment.time}+00${moment.era}`
     return shifted(moment, offset)
   }, 50)
+  return momentReader(true, type.precision ?? 6, slow)
 }
 
 interface Moment {
