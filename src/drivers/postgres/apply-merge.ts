@@ -11,6 +11,14 @@ export interface Applied {
   readonly unchanged: number
 }
 
+/** Whether a strategy leaves each staged row in the target as it is; `insert-only` keeps the rows that were there. */
+export const STAGED_IS_WRITTEN: Readonly<Record<string, boolean>> = {
+  upsert: true,
+  'delete-insert': true,
+  'insert-only': false,
+  scd2: true,
+}
+
 /** Whether the target itself enforces the key, so that ON CONFLICT can go by it. */
 export function hasArbiter({ key, target, policies }: LoadPlan): boolean {
   if (policies.null_keys === 'match') return false

@@ -10,25 +10,33 @@ export const MINE = 't.xmin = (SELECT (pg_current_xact_id()::text::numeric % 429
 /** How much larger than the write a table may be for all of it to be read, where an index could be used. */
 const SCAN_FACTOR = 20
 
-/** Rows that an ALTER TABLE has written anew, and which count as this transaction's since; to be asked for right before the
- * rows of the write come in. */
-export async function countRewritten(connection: PostgresConnection, load: LoadPlan): Promise<number> {
-  return load.alters.length === 0 ? 0 : await countMine(connection, load)
+/** An ALTER TABLE may write rows anew, which are this transaction's since. Gives the last command that did, to be asked for
+ * right before the rows of the write come in; -1 where there is none. */
+export async function lastRewrite(connection: PostgresConnection, load: LoadPlan): Promise<number> {
+  if (load.alters.length === 0 || load.target === undefined) return -1
+  const { rows } = await connection.query(`SELECT max(t.cmin::text::bigint) FROM ${load.table} AS t WHERE ${MINE}`)
+  return Number(rows[0]?.[0] ?? -1)
+}
+
+/** Rows that this transaction has written after such a command. */
+export function mineSince(rewrite: number): string {
+  return rewrite < 0 ? MINE : `${MINE} AND t.cmin::text::bigint > ${rewrite}`
 }
 
 /** Counts the rows of this write in the target, before the commit: all rows of a table that has no others, those of this
- * transaction (less `rewritten`), or those whose key a staged row has. */
+ * transaction (written after `rewrite`), or those whose key a staged row has. */
 export async function countRows(
   connection: PostgresConnection,
   load: LoadPlan,
-  { applied, rewritten: before }: { readonly applied: Applied; readonly rewritten: number },
+  { applied, rewrite }: { readonly applied: Applied; readonly rewrite: number },
   expected: number,
 ): Promise<number> {
   if (load.target === undefined || load.mode === 'replace') return await countTable(connection, load.table)
-  if (load.mode !== 'merge') return (await countMine(connection, load)) - before
+  if (load.mode !== 'merge') return await countMine(connection, load, rewrite)
   const rewritten = load.strategy === 'upsert' || load.strategy === 'delete-insert'
   const small = load.target.estimatedRows <= (applied.inserted + applied.updated) * SCAN_FACTOR
-  if (rewritten && small && hasArbiter(load) && (await countMine(connection, load)) === expected) return expected
+  if (rewritten && small && hasArbiter(load) && (await countMine(connection, load, rewrite)) === expected)
+    return expected
   return await countKeys(connection, load)
 }
 
@@ -37,8 +45,8 @@ export async function countTable(connection: PostgresConnection, table: string):
   return Number(rows[0]?.[0])
 }
 
-async function countMine(connection: PostgresConnection, { table }: LoadPlan): Promise<number> {
-  const { rows } = await connection.query(`SELECT count(*) FROM ${table} AS t WHERE ${MINE}`)
+async function countMine(connection: PostgresConnection, { table }: LoadPlan, rewrite: number): Promise<number> {
+  const { rows } = await connection.query(`SELECT count(*) FROM ${table} AS t WHERE ${mineSince(rewrite)}`)
   return Number(rows[0]?.[0])
 }
 

@@ -5,7 +5,7 @@ import { applyHistory, countAbsent } from './apply-history.js'
 import { type Applied, applyMerge } from './apply-merge.js'
 import { appendStatement, applyReplace } from './apply-replace.js'
 import { deletion, refuseNullCursors, windowStatements } from './apply-window.js'
-import { countRewritten, countRows, countTable } from './count-rows.js'
+import { countRows, countTable, lastRewrite } from './count-rows.js'
 import { refuseDeletes } from './delete-limit.js'
 import { alterTable } from './evolve.js'
 import { advanceSequences, identityColumn } from './identity.js'
@@ -15,6 +15,7 @@ import { type Sent, sendRows } from './sending.js'
 import { addPrimaryKey, createStaging, createTable, settleDuplicates } from './staging.js'
 import { createNewcomer, newcomer, swapTables } from './swap.js'
 import { findTarget } from './target.js'
+import { WriteChecksums } from './write-checksums.js'
 
 /** The first batch, which says what the columns are, and the others. */
 export interface Source {
@@ -33,18 +34,22 @@ export async function loadRows(
   const load = await lockedPlan(connection, plan, source.first.columns)
   const created = load.target === undefined
   if (created) await connection.query(createTable(load, plan.identity === true ? identityColumn(load) : undefined))
-  const send = (into?: string) => sendRows(connection, load, source, signal, into === undefined ? {} : { into })
-  const done = await routes[load.route]({ connection, plan, load, send })
+  const sums = WriteChecksums.of(plan, load)
+  const send = (into?: string) =>
+    sendRows(connection, load, source, signal, { observer: sums, ...(into === undefined ? {} : { into }) })
+  const done = await ROUTES[load.route]({ connection, plan, load, send, sums, signal })
   const key = created ? addPrimaryKey(load) : undefined
   if (key !== undefined) await connection.query(key)
-  const { sent, duplicates, applied } = done
+  const { sent, duplicates, applied, rewrite = -1 } = done
   const expected = sent.rows - duplicates
-  const counted = await countRows(connection, load, { applied, rewritten: done.rewritten ?? 0 }, expected)
+  const counted = await countRows(connection, load, { applied, rewrite }, expected)
   if (sent.confirmed !== sent.rows || counted !== expected) {
     const problem = `${sent.rows} sent, ${sent.confirmed} confirmed, ${counted} in the target`
     const left = duplicates === 0 ? '' : `, ${duplicates} with the key of another row`
     throw new AirlockError('COUNT_MISMATCH', { phase: 'verify', params: { problem: `${problem}${left}` } })
   }
+  if (load.key.length > 0) await sums?.checkMerged(connection)
+  else await sums?.checkTable(connection, rewrite, signal)
   if (plan.identity === true) await advanceSequences(connection, plan, load)
   const changes: RowChanges = { ...applied, duplicates, rejected: sent.rejected }
   return {
@@ -52,6 +57,7 @@ export async function loadRows(
     rowsConfirmed: sent.confirmed,
     rowsCounted: counted,
     changes,
+    ...(sums === undefined ? {} : { checksums: sums.digest() }),
     bytesSent: sent.bytes,
     created,
     route: done.route ?? load.route,
@@ -64,20 +70,22 @@ interface Work {
   readonly plan: WritePlan
   readonly load: LoadPlan
   readonly send: (into?: string) => Promise<Sent>
+  readonly sums: WriteChecksums | undefined
+  readonly signal: AbortSignal
 }
 
 interface Done {
   readonly sent: Sent
   readonly duplicates: number
   readonly applied: Applied
-  /** Rows of others that an ALTER TABLE of this transaction has written anew. */
-  readonly rewritten?: number
+  /** The command that wrote rows of others anew; see `lastRewrite`. */
+  readonly rewrite?: number
   /** Where it was not the load's. */
   readonly route?: string
   readonly policyCounts?: Readonly<Record<string, number>>
 }
 
-const routes: Readonly<Record<LoadPlan['route'], (work: Work) => Promise<Done>>> = {
+const ROUTES: Readonly<Record<LoadPlan['route'], (work: Work) => Promise<Done>>> = {
   create: loadDirectly,
   direct: loadDirectly,
   staged: loadStaged,
@@ -100,9 +108,10 @@ async function loadSwap({ connection, plan, load, send }: Work): Promise<Done> {
   return { sent, duplicates: 0, applied: { inserted: sent.rows, updated: 0, deleted: old, unchanged: 0 } }
 }
 
-async function loadStaged({ connection, plan, load, send }: Work): Promise<Done> {
+async function loadStaged({ connection, plan, load, send, sums, signal }: Work): Promise<Done> {
   await connection.query(createStaging(load))
   const sent = await send()
+  if (load.key.length > 0) await sums?.checkStaging(connection, signal)
   const duplicates = await settleDuplicates(connection, load)
   const rows = sent.rows - duplicates
   await refuseNullCursors(connection, load)
@@ -114,8 +123,8 @@ async function loadStaged({ connection, plan, load, send }: Work): Promise<Done>
   const done = (applied: Applied, more: Partial<Done> = {}): Done => ({ sent, duplicates, applied, ...more })
   switch (load.mode) {
     case 'append': {
-      const rewritten = await countRewritten(connection, load)
-      return done({ ...NOTHING, inserted: (await connection.query(appendStatement(load))).affected }, { rewritten })
+      const rewrite = await lastRewrite(connection, load)
+      return done({ ...NOTHING, inserted: (await connection.query(appendStatement(load))).affected }, { rewrite })
     }
     case 'replace': {
       const old = await countTable(connection, load.table)
@@ -156,10 +165,10 @@ async function applyWindow(
     }
     deleted = (await connection.query(statements[0]!, values)).affected
   }
-  const rewritten = load.target === undefined ? 0 : await countRewritten(connection, load)
+  const rewrite = await lastRewrite(connection, load)
   const inserted = (await connection.query(statements.at(-1)!)).affected
   const emptied = rows > 0 ? {} : { policyCounts: { window_emptied: deleted } }
-  return done({ ...NOTHING, deleted, inserted }, { rewritten, ...emptied })
+  return done({ ...NOTHING, deleted, inserted }, { rewrite, ...emptied })
 }
 
 /** Of the merges only `scd2` with `absent_keys: close` takes keys away; the others put back what they delete. */
@@ -171,7 +180,8 @@ async function guardMerge(connection: PostgresConnection, plan: WritePlan, load:
 }
 
 /** Plans the load. For a replace other writers are kept out first, before the table is touched in any other way: two
- * sessions that had both looked into it could not both wait for the lock. */
+ * sessions that had both looked into it could not both wait for the lock. Of two that would create one table the second
+ * waits, and finds it. */
 async function lockedPlan(
   connection: PostgresConnection,
   plan: WritePlan,
@@ -179,5 +189,8 @@ async function lockedPlan(
 ): Promise<LoadPlan> {
   const target = plan.mode === 'replace' ? await findTarget(connection, plan.table) : undefined
   if (target !== undefined) await connection.query(`LOCK TABLE ${target.sql} IN SHARE ROW EXCLUSIVE MODE`)
-  return await planLoad(connection, plan, columns)
+  const load = await planLoad(connection, plan, columns)
+  if (load.target !== undefined) return load
+  await connection.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [`airlock ${load.table}`])
+  return (await findTarget(connection, plan.table)) === undefined ? load : await lockedPlan(connection, plan, columns)
 }
