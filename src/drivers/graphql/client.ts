@@ -14,7 +14,7 @@ import { dialHost, tlsFor } from './sockets.js'
 /** Bound of one request where `statement_timeout_ms` gives none. */
 const REQUEST_MS = 60_000
 const TRIES = 5
-/** Sockets to the endpoint at one time. */
+/** Sockets to the endpoint at one time, beside the session's first one. */
 export const MAX_CONNECTIONS = 16
 
 export interface GraphqlRequest {
@@ -26,6 +26,8 @@ export interface GraphqlRequest {
   /** Gives an answer that has both `errors` and `data`. */
   readonly partial?: boolean
   readonly headers?: Readonly<Record<string, string>>
+  /** May go beside others, over the sockets of `widen`. */
+  readonly wide?: boolean
 }
 
 export interface GraphqlAnswer {
@@ -41,27 +43,36 @@ interface Parsed {
   readonly extensions?: unknown
 }
 
-type Client = Awaited<ReturnType<typeof createClient>>
+/** Sockets, and the client that speaks over them. */
+interface Channel {
+  readonly origin: HttpOrigin
+  readonly client: Awaited<ReturnType<typeof createClient>>
+}
 
 /** Sends GraphQL requests to one endpoint by POST, with the credential, at the pace that the server bears. Owns all
  * sockets, those to the token endpoint included; the session destroys it. */
 export class GraphqlTransport {
-  readonly #endpoint: HttpOrigin
+  /** One socket, the attempt's first: reading is one request after the other. */
+  readonly #narrow: HttpOrigin
+  #channel: Promise<Channel> | undefined
+  #wide: Promise<Channel> | undefined
+  readonly #open: (connections: number) => Promise<HttpOrigin>
   readonly #tokens: HttpOrigin | undefined
   readonly #auth: Authenticator
   readonly #pace: Pace
   readonly #config: GraphqlConfig
   readonly #path: string
-  #client: Client | undefined
 
   private constructor(parts: {
     readonly endpoint: HttpOrigin
+    readonly open: (connections: number) => Promise<HttpOrigin>
     readonly tokens: HttpOrigin | undefined
     readonly auth: Authenticator
     readonly config: GraphqlConfig
     readonly path: string
   }) {
-    this.#endpoint = parts.endpoint
+    this.#narrow = parts.endpoint
+    this.#open = parts.open
     this.#tokens = parts.tokens
     this.#auth = parts.auth
     this.#config = parts.config
@@ -82,19 +93,15 @@ export class GraphqlTransport {
       const request = { path: tokenAddress!.path, headers, body, timeoutMs: requestMs(config) }
       return (await (tokens ?? endpoint).post(request, new AbortController().signal)).text
     })
-    const endpoint = await HttpOrigin.open({
-      address,
-      tls: context.tls,
-      first: context.socket,
-      dial: (signal) => context.dialAgain(signal),
-      connections: MAX_CONNECTIONS,
-      maxBytes,
-    })
+    const dialAgain = (signal: AbortSignal) => context.dialAgain(signal)
+    const common = { address, tls: context.tls, dial: dialAgain, maxBytes }
+    const endpoint = await HttpOrigin.open({ ...common, first: context.socket, connections: 1 })
+    const open = (connections: number) => HttpOrigin.open({ ...common, connections })
     if (tokenAddress !== undefined && originOf(tokenAddress) !== originOf(address)) {
       const dial = (signal: AbortSignal) => dialHost(tokenAddress, signal)
       tokens = await HttpOrigin.open({ address: tokenAddress, tls: tokenTls, dial, connections: 1, maxBytes: 1 << 20 })
     }
-    return new GraphqlTransport({ endpoint, tokens, auth: authenticator, config, path: address.path })
+    return new GraphqlTransport({ endpoint, open, tokens, auth: authenticator, config, path: address.path })
   }
 
   /** The answer to one request, sent again where that is due. Rejects with GraphqlErrors for an answer with `errors`,
@@ -115,19 +122,38 @@ export class GraphqlTransport {
     }
   }
 
+  /** Lets requests that are `wide` go over so many sockets of their own. */
+  async widen(connections: number): Promise<void> {
+    await this.#narrowAgain()
+    this.#wide = this.#open(Math.min(connections, MAX_CONNECTIONS)).then((origin) => this.#channelOf(origin))
+    await this.#wide
+  }
+
   async destroy(): Promise<void> {
-    await Promise.all([this.#endpoint.destroy(), this.#tokens?.destroy()])
+    await Promise.all([this.#narrow.destroy(), this.#tokens?.destroy(), this.#narrowAgain()])
+  }
+
+  async #narrowAgain(): Promise<void> {
+    const wide = this.#wide
+    this.#wide = undefined
+    await (await wide)?.origin.destroy()
+  }
+
+  async #channelOf(origin: HttpOrigin): Promise<Channel> {
+    const client = await createClient((body, headers, signal) => this.#send(origin, body, headers, signal), readAnswer)
+    return { origin, client }
   }
 
   async #once(request: GraphqlRequest, signal: AbortSignal): Promise<GraphqlAnswer> {
-    this.#client ??= await createClient((body, headers, s) => this.#send(body, headers, s), readAnswer)
+    this.#channel ??= this.#channelOf(this.#narrow)
+    const { client } = await ((request.wide === true ? this.#wide : undefined) ?? this.#channel)
     const options = {
       query: request.document,
       variables: { json: request.variables ?? '{}' } satisfies RawVariables,
       requestHeaders: request.headers ?? {},
       signal,
     }
-    const { data, errors, extensions } = (await this.#client.rawRequest(options)) as Parsed
+    const { data, errors, extensions } = (await client.rawRequest(options)) as Parsed
     this.#pace.observe({}, extensions)
     const complete = errors === undefined || errors.length === 0
     if (data == null || data.kind !== 'object') {
@@ -139,7 +165,7 @@ export class GraphqlTransport {
   }
 
   /** One POST; after a refused token of OAuth a second one, with a new token. */
-  async #send(body: string, given: Headers, signal: AbortSignal): Promise<string> {
+  async #send(origin: HttpOrigin, body: string, given: Headers, signal: AbortSignal): Promise<string> {
     for (let renewed = false; ; renewed = true) {
       await this.#pace.turn(signal)
       const credential = await this.#auth.headers(signal)
@@ -152,7 +178,7 @@ export class GraphqlTransport {
       }
       const request = { path: this.#path, headers, body, timeoutMs: requestMs(this.#config) }
       try {
-        const answer = await this.#endpoint.post(request, signal)
+        const answer = await origin.post(request, signal)
         this.#pace.observe(answer.headers, undefined)
         return jsonText(answer)
       } catch (error) {

@@ -46,7 +46,7 @@ export function readDocument(
   // Rules that need no schema run against an empty one: fragments that are missing, unused, or go in circles.
   const [problem] =
     schema === undefined
-      ? library.validate(new library.GraphQLSchema({}), node, [
+      ? library.validate(new library.GraphQLSchema({ assumeValid: true }), node, [
           library.KnownFragmentNamesRule,
           library.NoFragmentCyclesRule,
           library.NoUndefinedVariablesRule,
@@ -56,7 +56,7 @@ export function readDocument(
           library.UniqueFragmentNamesRule,
         ])
       : library.validate(schema, node)
-  if (problem !== undefined) throw configInvalid(at, `it does not fit the schema${place(problem)}`)
+  if (problem !== undefined) throw configInvalid(at, `it is not valid${place(problem)}`)
   return { text, operation, fragments }
 }
 
@@ -70,7 +70,8 @@ function place(error: unknown): string {
   const { locations, nodes } = error as GraphQLError
   const [location] = locations ?? []
   const [node] = nodes ?? []
-  const name = node !== undefined && 'name' in node ? (node.name?.value ?? '') : ''
+  const named = node === undefined ? undefined : node.kind === 'Name' ? node : 'name' in node ? node.name : undefined
+  const name = named?.value ?? ''
   const where = location === undefined ? '' : ` at line ${location.line}, column ${location.column}`
   return `${where}${/^\w{1,60}$/.test(name) ? `: ${name}` : ''}`
 }

@@ -45,17 +45,22 @@ export class HttpOrigin {
   readonly #pool: Pool
   readonly #maxBytes: number
   readonly #ended: AbortController
+  readonly #waiting: { count: number }
 
-  private constructor(pool: Pool, maxBytes: number, ended: AbortController) {
+  private constructor(pool: Pool, maxBytes: number, ended: AbortController, waiting: { count: number }) {
     this.#pool = pool
     this.#maxBytes = maxBytes
     this.#ended = ended
+    this.#waiting = waiting
   }
 
   static async open(options: HttpOriginOptions): Promise<HttpOrigin> {
     const ended = new AbortController()
+    const waiting = { count: 0 }
     let first = options.first
     const connect = async () => {
+      // After an abort the client would connect again for nobody.
+      if (waiting.count === 0) throw new AirlockError('ABORTED', { phase: 'query' })
       using deadline = new RequestDeadline(REDIAL_MS, ended.signal)
       const { signal } = deadline
       const socket = first ?? (await options.dial(signal))
@@ -64,21 +69,38 @@ export class HttpOrigin {
     }
     const { connections, maxBytes } = options
     const pool = await createPool(originOf(options.address), { connections, maxBytes, connect })
-    return new HttpOrigin(pool, maxBytes, ended)
+    return new HttpOrigin(pool, maxBytes, ended, waiting)
   }
 
   /** Sends a POST and gives the whole text of its answer. Rejects with HttpError for every status but 2xx, with
    * DEADLINE_EXCEEDED, RESPONSE_TOO_LARGE and PROTOCOL_ERROR, and with errors of the HTTP client. */
   async post(request: HttpPost, signal: AbortSignal): Promise<HttpText> {
     using deadline = new RequestDeadline(request.timeoutMs, signal, this.#ended.signal)
+    this.#waiting.count++
+    try {
+      return await this.#post(request, deadline.signal)
+    } finally {
+      this.#waiting.count--
+    }
+  }
+
+  /** Ends everything at once; a close would wait for answers that may never come. */
+  async destroy(): Promise<void> {
+    this.#ended.abort(new AirlockError('SESSION_CLOSED', { phase: 'close' }))
+    await this.#pool.destroy()
+  }
+
+  async #post(request: HttpPost, signal: AbortSignal): Promise<HttpText> {
     const answer = await this.#pool.request({
       method: 'POST',
       path: request.path,
       headers: { ...request.headers, 'accept-encoding': 'gzip, br, deflate' },
       body: request.body,
-      signal: deadline.signal,
+      signal,
     })
     const { statusCode: status, headers, body } = answer
+    // Whoever reads it hears of its errors; one that is destroyed unread would end the process with its own.
+    body.on('error', ignoreUnread)
     try {
       const encoding = headers['content-encoding']
       if (status >= 200 && status < 300) {
@@ -93,12 +115,10 @@ export class HttpOrigin {
       body.destroy()
     }
   }
+}
 
-  /** Ends everything at once; a close would wait for answers that may never come. */
-  async destroy(): Promise<void> {
-    this.#ended.abort(new AirlockError('SESSION_CLOSED', { phase: 'close' }))
-    await this.#pool.destroy()
-  }
+function ignoreUnread(): void {
+  // The request has failed already, or has all that it wants.
 }
 
 async function readAll(body: Readable, maxBytes: number): Promise<Buffer> {

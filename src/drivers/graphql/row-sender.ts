@@ -106,7 +106,7 @@ export class RowSender implements AsyncDisposable {
     const header = write.idempotencyHeader
     const headers = header === undefined ? {} : { [header]: this.#hash(variables) }
     try {
-      const request = { document, variables, headers, repeatable: header !== undefined }
+      const request = { document, variables, headers, repeatable: header !== undefined, wide: true }
       const { data } = await this.#transport.execute(request, this.#signal)
       this.#bytesSent += Buffer.byteLength(variables)
       const refused = this.#refusal(data, group.length)

@@ -37,6 +37,7 @@ export async function writeRows(
     const first = await source.next()
     if (first.done === true) throw new AirlockError('PROTOCOL_ERROR', { phase: 'write' })
     const target = await resolve(first.value.columns)
+    if (target.concurrency > 1) await transport.widen(target.concurrency)
     await using sender = new RowSender(transport, target, plan.table, signal)
     let failure: unknown
     try {
