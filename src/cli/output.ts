@@ -29,8 +29,8 @@ export class Output {
   }
 
   /** The result of the command: `human` for people, `data` in the envelope of `--json`. */
-  result(data: unknown, human: string): void {
-    if (this.settings.json) this.#stdout(`${JSON.stringify({ ok: true, data: this.#masker.value(data), meta: {} })}\n`)
+  result(data: unknown, human: string, meta: Readonly<Record<string, unknown>> = {}): void {
+    if (this.settings.json) this.#stdout(`${JSON.stringify({ ok: true, data: this.#masker.value(data), meta })}\n`)
     else if (human !== '') this.#stdout(this.#masker.text(`${human}\n`))
   }
 

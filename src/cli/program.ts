@@ -124,6 +124,32 @@ export function createProgram(context: CommandContext): Command {
     .action(async (names) => (await import('./commands/check.js')).checkCommand(context, common(), names))
 
   program
+    .command('discover')
+    .description('what there is to read: tables, columns, keys, estimates')
+    .argument('<connection>', 'connection by name')
+    .argument('[table]', 'one table, with its columns and keys')
+    .option('--schema <name>', 'only this schema; in MySQL, this database')
+    .option('--profile', 'read rows of the table and say what they look like, without a value of them')
+    .option('--rows <number>', 'rows that a profile reads', '10000')
+    .option('--timeout <seconds>', 'how long a profile may take', '30')
+    .action(async (connection, table, options) =>
+      (await import('./commands/discover.js')).discoverCommand(context, common(), connection, table, options),
+    )
+
+  program
+    .command('query')
+    .description('rows of one statement that only reads')
+    .argument('<connection>', 'connection by name')
+    .requiredOption('--sql-file <file>', 'file with the statement, or - for stdin')
+    .option('--max-rows <number>', 'rows to show', '1000')
+    .option('--max-bytes <number>', 'bytes of all values', '4194304')
+    .option('--max-cell <number>', 'bytes of one value', '65536')
+    .option('--timeout <seconds>', 'how long the statement may run', '30')
+    .action(async (connection, options) =>
+      (await import('./commands/query.js')).queryCommand(context, common(), connection, options),
+    )
+
+  program
     .command('demo')
     .description('MySQL → masked → Postgres on servers of its own')
     .addOption(new Option('--rows <number>', 'rows of the largest table').default('200000'))

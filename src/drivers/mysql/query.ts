@@ -9,6 +9,7 @@ import type { MysqlConnection, WireField } from './native.js'
 import { mysqlPolicies } from './policies.js'
 import { refuseMysqlWrites } from './query-guard.js'
 import { RowPacker } from './row-packer.js'
+import { withoutText } from './statement-command.js'
 
 /** Bytes of a batch: small, so that a cap is noticed soon. */
 const BATCH_BYTES = 16 * 1024
@@ -107,9 +108,11 @@ function asTheServerShowsIt(field: WireField): MysqlColumn {
   return moment ? { ...column, conversion: 'copy' } : column
 }
 
-/** What the read-only transaction stopped is a refusal like any other. */
+/** What the read-only transaction stopped is a refusal like any other. Of the server's other errors only the number stays:
+ * its texts quote the statement. */
 function refusalOr(error: unknown): unknown {
-  if (error instanceof AirlockError) return error
-  const errno = typeof error === 'object' && error !== null && 'errno' in error ? Number(error.errno) : 0
-  return READ_ONLY_ERRORS.includes(errno) || NOT_IN_A_READ.includes(errno) ? queryRefused('writes') : error
+  if (error instanceof AirlockError || !(error instanceof Error)) return error
+  const errno = 'errno' in error ? Number(error.errno) : 0
+  const stopped = READ_ONLY_ERRORS.includes(errno) || NOT_IN_A_READ.includes(errno)
+  return stopped ? queryRefused('writes') : withoutText(error)
 }

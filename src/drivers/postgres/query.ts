@@ -96,9 +96,12 @@ async function columnsOf(connection: PostgresConnection, fields: readonly PgFiel
   })
 }
 
-/** What the read-only transaction stopped is a refusal like any other. */
+/** What the read-only transaction stopped is a refusal like any other. Of the server's other errors only the SQLSTATE
+ * stays: its texts quote the statement. */
 function refusalOr(error: unknown): unknown {
-  return hasState(error, READ_ONLY_STATE) ? queryRefused('writes') : error
+  if (hasState(error, READ_ONLY_STATE)) return queryRefused('writes')
+  if (!(error instanceof Error) || !('severity' in error) || !('code' in error)) return error
+  return Object.assign(new Error('refused'), { severity: error.severity, code: error.code })
 }
 
 function hasState(error: unknown, state: string): boolean {

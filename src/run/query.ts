@@ -1,0 +1,30 @@
+import type { QueryLimits, QueryResult } from '../core/driver.js'
+import type { Workspace } from './workspace.js'
+
+/** Runs one statement that reads on a session of its own, recorded in the audit log by the connection and what came of it:
+ * neither the statement nor a row. Throws QUERY_REFUSED, UNSUPPORTED for a driver without queries, and what the server
+ * says. */
+export async function runQuery(
+  workspace: Workspace,
+  connection: string,
+  sql: string,
+  limits: QueryLimits,
+  signal: AbortSignal,
+): Promise<QueryResult> {
+  const { rows, bytes, cellBytes, timeoutMs } = limits
+  workspace.config.declaration(connection)
+  return await workspace.audited(
+    'query',
+    { connection, max_rows: rows, max_bytes: bytes, max_cell: cellBytes, timeout_ms: timeoutMs },
+    async () => {
+      await using session = await workspace.connect(connection, signal)
+      // Rules that a connection has for what queries may show belong here, on the result, before anybody sees it.
+      return await session.query(sql, limits, signal)
+    },
+    (result) => ({
+      rows: result.rows.length,
+      truncated: result.truncated ?? null,
+      role_can_write: result.roleCanWrite,
+    }),
+  )
+}
