@@ -7,7 +7,7 @@ import { AirlockError } from '../../errors/index.js'
 import type { MysqlConfig } from './config.js'
 import { opensHandshake, refuseForeignPackets } from './foreign-packets.js'
 import { type LocalFile, localFileStream, refuseFile } from './local-file.js'
-import { submit, withoutText } from './statement-command.js'
+import { isRefusal, submit, withoutText } from './statement-command.js'
 
 /** What the server says of one result column. */
 export interface WireField {
@@ -102,7 +102,11 @@ export class MysqlConnection {
       const options = { sql, ...(file === undefined ? {} : { infileStreamFactory: localFileStream(file) }) }
       submit(this.#connection, options, (error, header) => {
         this.#onLost = undefined
-        if (error !== null) return reject(withoutText(error))
+        if (error !== null) {
+          // mysql2 tells only one of the command and the connection that the connection is gone.
+          if (!isRefusal(error)) this.#lose(error)
+          return reject(withoutText(error))
+        }
         resolve({ affectedRows: header?.affectedRows ?? 0, warnings: header?.warningStatus ?? 0 })
       })
     })

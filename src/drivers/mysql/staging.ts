@@ -25,7 +25,10 @@ export function createTable(load: LoadPlan, identity: boolean): string {
   const key = tableKey(load)
   const numbered = identity ? identityColumn(load) : undefined
   const lines = load.columns.map(({ name, nullable }) => {
-    const definition = columnDefinition(load.types.get(name)!, !nullable || (key.kind !== 'KEY' && key.columns.includes(name)))
+    const definition = columnDefinition(
+      load.types.get(name)!,
+      !nullable || (key.kind !== 'KEY' && key.columns.includes(name)),
+    )
     return `  ${quoteName(name)} ${definition}${name === numbered ? ' AUTO_INCREMENT' : ''}`
   })
   if (load.strategy === 'scd2') {

@@ -35,3 +35,8 @@ export function withoutText(error: Error & { errno?: unknown; code?: unknown }):
   if (typeof errno !== 'number' && typeof code !== 'string') return error
   return Object.assign(new Error('refused'), { errno, code })
 }
+
+/** Whether the server has refused a statement and goes on; anything else is the end of the connection. */
+export function isRefusal(error: Error & { errno?: unknown }): boolean {
+  return typeof error.errno === 'number' && error.errno > 0
+}
