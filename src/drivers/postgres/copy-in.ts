@@ -54,6 +54,16 @@ export class CopyIn {
     return this.#wire!.stream.write(frame, sent)
   }
 
+  /** Sends whole CopyData messages as they are, in one write. False: wait for the socket to drain. */
+  relay(messages: readonly Uint8Array[]): boolean {
+    const { stream } = this.#wire!
+    stream.cork()
+    let room = true
+    for (const piece of messages) room = stream.write(piece)
+    stream.uncork()
+    return room
+  }
+
   /** Settles like `work`, or rejects as soon as the server refuses something. One call at a time. It leaves nothing behind
    * on a promise that lives as long as the COPY, as a race would for each of its many calls. */
   unlessRefused<T>(work: Promise<T>): Promise<T> {

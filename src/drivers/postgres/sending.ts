@@ -6,6 +6,8 @@ import type { CopyIn } from './copy-in.js'
 import { KeyWatch } from './key-watch.js'
 import type { LoadPlan } from './load-plan.js'
 import type { PostgresConnection } from './native.js'
+import { RAW_BINARY } from './raw-formats.js'
+import { RowRelay, relayFormats } from './relay.js'
 import { copyStatement } from './staging.js'
 
 /** What went over the wire. */
@@ -19,9 +21,10 @@ export interface Sent {
   readonly policyCounts: Readonly<Record<string, number>>
 }
 
-/** What looks at the rows as they are sent. */
+/** What looks at the rows as they are sent, and takes NULs out of them first. */
 export interface RowObserver {
-  add(batch: Batch): void
+  readonly nuls: { readonly count: number }
+  add(batch: Batch): Batch
 }
 
 /** Sends all batches through one COPY, as the contract leaves them. Rejects with nothing of them kept. */
@@ -32,36 +35,49 @@ export async function sendRows(
   signal: AbortSignal,
   options: { readonly into?: string; readonly observer?: RowObserver | undefined } = {},
 ): Promise<Sent> {
-  const copy = connection.copyIn(copyStatement(load, options.into))
+  const { raw } = source.first
+  // Rows of the right format need no look into them; asked again here, because the target may have changed since the plan.
+  const passes = raw !== undefined && options.observer === undefined && relayFormats(load).includes(raw.format)
+  const relay = passes ? new RowRelay(raw.format) : undefined
+  const binary = relay?.format === RAW_BINARY
+  const copy = connection.copyIn(copyStatement(load, options.into, { binary }))
+  if (relay !== undefined) {
+    const confirmed = await sendAll(copy, (batch) => relayRows(copy, relay, batch), source, signal)
+    return { rows: relay.rowsSent, confirmed, bytes: relay.bytesSent, rejected: 0, policyCounts: {} }
+  }
   const frames: Buffer[] = []
   const encoder = new CopyTextEncoder(load.columns, load.policies, (frame) => frames.push(frame))
   const filter = new ContractFilter(load.source, load.fates)
   const keys = new KeyWatch(load)
-  const put = (batch: Batch): void => {
+  const put = async (batch: Batch | undefined): Promise<void> => {
+    if (batch === undefined) encoder.flush()
+    else encode(batch)
+    await sendFrames(copy, encoder, frames)
+  }
+  const encode = (batch: Batch): void => {
     const kept = filter.apply(batch)
     keys.check(kept)
-    options.observer?.add(kept)
-    encoder.encode(kept)
+    encoder.encode(options.observer?.add(kept) ?? kept)
     kept.release?.()
   }
-  const confirmed = await sendAll(copy, encoder, frames, put, source, signal)
+  const confirmed = await sendAll(copy, put, source, signal)
+  const nulBytes = encoder.nulBytes + (options.observer?.nuls.count ?? 0)
   return {
     rows: encoder.rowsSent,
     confirmed,
     bytes: encoder.bytesSent,
     rejected: filter.rejected,
     policyCounts: {
-      ...(encoder.nulBytes === 0 ? {} : { nul_bytes: encoder.nulBytes }),
+      ...(nulBytes === 0 ? {} : { nul_bytes: nulBytes }),
       ...(filter.discarded === 0 ? {} : { discarded_values: filter.discarded }),
     },
   }
 }
 
+/** `put` is called once more without a batch, when there are no more. */
 async function sendAll(
   copy: CopyIn,
-  encoder: CopyTextEncoder,
-  frames: Buffer[],
-  put: (batch: Batch) => void,
+  put: (batch: Batch | undefined) => Promise<void>,
   { first, rest }: { readonly first: Batch; readonly rest: AsyncIterator<Batch> },
   signal: AbortSignal,
 ): Promise<number> {
@@ -76,11 +92,9 @@ async function sendAll(
     ) {
       // A source that never waits would be read to its end before the server's answer is seen.
       if (signal.aborted) throw abortError(signal, 'write')
-      put(next.value)
-      await sendFrames(copy, encoder, frames)
+      await put(next.value)
     }
-    encoder.flush()
-    await sendFrames(copy, encoder, frames)
+    await put(undefined)
     copy.finish()
     return await copy.done
   } catch (error) {
@@ -91,6 +105,10 @@ async function sendAll(
   } finally {
     signal.removeEventListener('abort', abort)
   }
+}
+
+async function relayRows(copy: CopyIn, relay: RowRelay, batch: Batch | undefined): Promise<void> {
+  if (batch !== undefined && !copy.relay(relay.take(batch))) await copy.drained()
 }
 
 async function sendFrames(copy: CopyIn, encoder: CopyTextEncoder, frames: Buffer[]): Promise<void> {

@@ -25,6 +25,7 @@ import { planLoad } from './load-plan.js'
 import { connectPostgres, type PostgresConnection } from './native.js'
 import { outlineOf } from './outline.js'
 import { queryPostgres } from './query.js'
+import { relayFormats } from './relay.js'
 import { describeSource } from './source.js'
 import { PRIVILEGES, pinSettings } from './sql.js'
 import { readState, resetState } from './state.js'
@@ -100,7 +101,7 @@ export class PostgresSession implements Session, StatementOwner {
 
   async outline(plan: WritePlan, columns: readonly Column[]): Promise<WriteOutline> {
     const planned = await this.#transactions.reading(() => planLoad(this.#connection, plan, columns))
-    return outlineOf(planned, plan)
+    return { ...outlineOf(planned, plan), rawFormats: plan.checksum === true ? [] : relayFormats(planned) }
   }
 
   async write(plan: WritePlan, batches: AsyncIterable<Batch>, signal: AbortSignal): Promise<WriteReceipt> {

@@ -43,9 +43,14 @@ function tableKey(load: LoadPlan): readonly string[] {
 }
 
 /** COPY into the staging table, the new table, or the target itself. */
-export function copyStatement(load: LoadPlan, into = load.route === 'staged' ? STAGING : load.table): string {
+export function copyStatement(
+  load: LoadPlan,
+  into = load.route === 'staged' ? STAGING : load.table,
+  { binary }: { readonly binary: boolean } = { binary: false },
+): string {
   // Nobody else can see a table of this transaction, so its rows may be written as already frozen.
-  return `COPY ${into} (${columnList(load)}) FROM STDIN${load.route === 'create' ? ' WITH (FREEZE)' : ''}`
+  const options = [...(load.route === 'create' ? ['FREEZE'] : []), ...(binary ? ['FORMAT binary'] : [])]
+  return `COPY ${into} (${columnList(load)}) FROM STDIN${options.length === 0 ? '' : ` WITH (${options.join(', ')})`}`
 }
 
 /** The types are those of the target, which is not touched for it: nobody waits while the rows come in. Without an index;
