@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { gzipSync } from 'node:zlib'
 import { execute, type GraphQLError, parse, validate } from 'graphql'
 import { rawJson, Shop } from './graphql-schema.js'
@@ -47,6 +48,8 @@ export class GraphqlServer {
   token: (() => object) | undefined
   introspection = true
   gzip = false
+  /** How long each answer takes. */
+  delayMs = 0
   /** Goes into every answer. */
   extensions: (() => object) | undefined
   /** Requests that are being answered at one time, at most. */
@@ -98,6 +101,7 @@ export class GraphqlServer {
     this.token = undefined
     this.introspection = true
     this.gzip = false
+    this.delayMs = 0
     this.extensions = undefined
     this.mostAtOnce = 0
     this.shop.written.length = 0
@@ -136,6 +140,7 @@ export class GraphqlServer {
     }
     const fault = this.fault?.(seen, this.requests.length)
     if (fault !== undefined && this.#failAtOnce(fault, seen, response)) return
+    if (this.delayMs > 0) await sleep(this.delayMs)
     const answer = await this.#run(seen)
     if (fault?.kind === 'lost') return void response.destroy()
     if (fault?.kind === 'errors') {

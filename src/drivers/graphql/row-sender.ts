@@ -66,10 +66,7 @@ export class RowSender implements AsyncDisposable {
   /** Resolves when the request is on its way, which may be when another one has ended. */
   async send(group: RowGroup): Promise<void> {
     while (this.#underWay.size >= this.#target.concurrency) await Promise.race(this.#underWay)
-    if (this.stopped !== undefined) {
-      this.#note('unsent', group, undefined)
-      return
-    }
+    if (this.stopped !== undefined) return
     this.rowsSent += group.length
     const work = this.#request(group).finally(() => this.#underWay.delete(work))
     this.#underWay.add(work)
