@@ -90,8 +90,7 @@ export class MysqlSession implements Session, StatementOwner {
       try {
         return await queryMysql(this.#connection, this, sql, { ...limits, timeoutMs }, limited)
       } finally {
-        // Its limits, and what the statement may have left: variables, locks.
-        if (this.#connection.usable) await this.reset()
+        await this.#forgetQuery()
       }
     })
   }
@@ -157,6 +156,16 @@ export class MysqlSession implements Session, StatementOwner {
 
   async close(): Promise<void> {
     await this.#connection.end()
+  }
+
+  /** Its limits, which would cut what is read next, and what the statement may have left: variables, locks. Where that
+   * fails, nobody gets the session. */
+  async #forgetQuery(): Promise<void> {
+    try {
+      if (this.#connection.usable) await this.reset()
+    } catch {
+      this.#context.socket.destroy()
+    }
   }
 
   async #pinSettings(): Promise<void> {

@@ -141,8 +141,7 @@ export class PostgresSession implements Session, StatementOwner {
         try {
           return await queryPostgres(this.#connection, this.#transactions, sql, { ...limits, timeoutMs }, owner)
         } finally {
-          // Locks and settings of the session that a function may have left.
-          if (this.#connection.usable) await this.reset()
+          await this.#forgetQuery()
         }
       }),
     )
@@ -177,6 +176,15 @@ export class PostgresSession implements Session, StatementOwner {
       return await work()
     } finally {
       signal.removeEventListener('abort', abort)
+    }
+  }
+
+  /** Locks and settings of the session that a function may have left; where that fails, nobody gets the session. */
+  async #forgetQuery(): Promise<void> {
+    try {
+      if (this.#connection.usable) await this.reset()
+    } catch {
+      this.#context.socket.destroy()
     }
   }
 
