@@ -139,7 +139,7 @@ describeWith(['postgres'], 'writes to Postgres side by side and in trouble', ({ 
       async (table) => {
         await to.exec(`DROP TABLE IF EXISTS fresh, plain, history; CREATE TABLE plain (id int, v text, at int);
         CREATE TABLE history (id int, v text, at int, _valid_from timestamptz, _valid_to timestamptz)`)
-        const plan = { table, mode: 'merge', ...(table === 'history' ? { strategy: 'scd2' } : {}) } as const
+        const plan = { table, mode: 'merge', strategy: table === 'history' ? 'scd2' : 'upsert' } as const
         await using one = await open(engine, to)
         await using two = await open(engine, to)
         await Promise.all([one.write(plan, many(2000)), two.write(plan, many(2000, 'good', 1001))])
