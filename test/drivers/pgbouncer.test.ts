@@ -52,7 +52,7 @@ describePooled('Postgres through a PgBouncer in transaction mode', (engine, star
     return (await project.database.rows(sql, 'admin')).flat().join()
   }
 
-  it('extracts, creates, appends and replaces, and leaves nothing behind in the sessions of the pool', async () => {
+  it('extracts, creates, appends, replaces and merges, and leaves nothing behind in the sessions of the pool', async () => {
     await using source = await open()
     await using target = await open()
     const created = await target.write({ table: 'copy', mode: 'replace' }, source.extract({ table: 'big' }))
@@ -73,6 +73,17 @@ describePooled('Postgres through a PgBouncer in transaction mode', (engine, star
       rowsCounted: 0,
     })
     expect(await target.write(plan, source.extract({ table: 'big' }))).toMatchObject({ route: 'direct' })
+    const merge = { table: 'copy', mode: 'merge', primaryKey: ['id'], checksum: true } as const
+    const key = { pipeline: 'pooled', stream: 'copy' }
+    const state = { key, value: () => '{"to": 200000}' }
+    const merged = await target.write({ ...merge, state }, source.extract({ table: 'big', where: 'id > 100000' }))
+    expect(merged).toMatchObject({ rowsCounted: 100_000, changes: { inserted: 0, updated: 100_000, duplicates: 0 } })
+    expect(await target.readState('pooled')).toMatchObject([{ ...key, value: '{"to": 200000}' }])
+    await target.resetState(key)
+    expect(await target.readState(undefined)).toEqual([])
+    const window = { table: 'copy', mode: 'delete+insert', window: { column: 'id', from: '5', to: '9' } } as const
+    const windowed = await target.write(window, source.extract({ table: 'big', where: 'id BETWEEN 5 AND 8' }))
+    expect(windowed).toMatchObject({ rowsCounted: 4, changes: { inserted: 4, deleted: 4 } })
     const difference = 'SELECT count(*) FROM (TABLE big EXCEPT ALL TABLE copy) d'
     expect(await project.database.rows(difference, 'admin')).toEqual([['0']])
     expect((await source.describe({ table: 'big' })).estimatedRows).toBeUndefined()
