@@ -6,7 +6,7 @@ import { suggest } from '../core/suggest.js'
 import { AirlockError } from '../errors/index.js'
 import { comesBefore } from './cursor-order.js'
 import type { HomeState } from './state-store.js'
-import { columnsFingerprint, fingerprint, parseState, type StreamState } from './stream-state.js'
+import { checkState, columnsFingerprint, fingerprint, parseState, type StreamState } from './stream-state.js'
 
 /** Where an incremental stream goes on, and where its state is kept. */
 export interface Incremental {
@@ -60,6 +60,7 @@ export async function planIncremental(
     throw refused(`--full-refresh would append every row of ${stream.name} once more; run it with mode replace once`)
   }
   const from = context.fullRefresh ? undefined : before
+  if (from !== undefined) checkState(from, stream, context.sourceName)
   const columnsNow = columnsFingerprint(columns)
   return {
     cursor,

@@ -108,9 +108,11 @@ async function saveAtHome(home: HomeState, key: StateKey, value: string): Promis
   }
 }
 
-/** A source that read rows and does not say how far it came has not understood what it was asked for. */
+/** A source that read rows and does not say how far it came has not understood what it was asked for. Rows of the lag and
+ * those without a cursor value lie behind what was seen before. */
 function requirePosition({ start }: Incremental, read: Extraction): void {
   if (read.cursor !== undefined || read.rowsRead === 0 || start.nulls === 'include') return
+  if (start.from !== undefined && (start.lag ?? 0) > 0) return
   const problem = 'the source did not say how far it read'
   throw new AirlockError('UNSUPPORTED', { phase: 'verify', params: { problem } })
 }
@@ -137,7 +139,8 @@ async function* observed(
   const started = performance.now()
   for await (const batch of batches) {
     seen.rows += batch.rowCount
-    seen.bytes += batch.data.byteLength
+    // Rows that are handed over unparsed stay so.
+    seen.bytes += batch.raw === undefined ? batch.data.byteLength : batch.byteLength
     seen.batches++
     onProgress?.({
       stream: plan.stream.name,

@@ -8,9 +8,10 @@ import { compileMasks, type MaskKey, type MaskOptions } from '../core/mask-batch
 import { suggest } from '../core/suggest.js'
 import { AirlockError } from '../errors/index.js'
 import { refuseUnmasked } from './deny-unmasked.js'
+import { handOver } from './hand-over.js'
 import { cursorColumn, type Incremental, isIncremental, planIncremental, requireIncremental } from './incremental.js'
 import type { HomeState } from './state-store.js'
-import { checkState } from './stream-state.js'
+import { targetGone } from './stream-state.js'
 
 /** What applies to every stream of a run. */
 export interface StreamRules {
@@ -79,12 +80,12 @@ export async function planStream(
   refuseUnmasked(stream, described.columns, rules.denyUnmasked)
   const write = writeOf(stream, mode, rules)
   const outline = await target.outline(write, masks.columns, signal)
-  if (incremental?.start.from !== undefined && incremental.before !== undefined) {
-    checkState(incremental.before, stream, rules.sourceName, outline.targetExists)
-  }
+  if (incremental?.start.from !== undefined && !outline.targetExists) throw targetGone(stream)
+  const masked = Object.keys(stream.mask).length > 0
+  const raw = handOver(source, target, { masked, checksum: rules.checksum === true, outline })
   return {
     stream,
-    request,
+    request: raw === undefined ? request : { ...request, raw },
     write,
     mask,
     columns: masks.columns,

@@ -36,12 +36,16 @@ export function parseState(text: string, stream: string): StreamState {
 }
 
 /** Refuses state that does not belong to the stream as it is configured now: rows would be missed without a word. */
-export function checkState(state: StreamState, stream: PipelineStream, source: string, targetExists: boolean): void {
+export function checkState(state: StreamState, stream: PipelineStream, source: string): void {
   if (state.cursor !== stream.cursor) throw mismatch(stream.name, `its cursor column was ${state.cursor}`)
   if (state.of !== fingerprint(stream, source)) {
     throw mismatch(stream.name, 'the source, the condition or the target table was another one')
   }
-  if (!targetExists) throw mismatch(stream.name, 'the target table is gone')
+}
+
+/** State of a table that is not there any more would leave out every row of before. */
+export function targetGone(stream: PipelineStream): AirlockError {
+  return mismatch(stream.name, 'the target table is gone')
 }
 
 /** What a stream reads and where it goes, as 32 hex digits: of two streams that differ in it, one's state says nothing
