@@ -6,7 +6,10 @@ import { describe, expect, it } from 'vitest'
 import { type StallingKind, settle, startBlackHole, WireFake, type WireProtocol } from '../../src/testing/index.js'
 
 /** Clients without any care of their own: what they do proves that a fake would have been believed. */
-const clients: Record<WireProtocol, (port: number) => { connected: Promise<boolean>; leave(): void }> = {
+const clients: Record<
+  Exclude<WireProtocol, 'http'>,
+  (port: number) => { connected: Promise<boolean>; leave(): void }
+> = {
   mysql(port) {
     const connection = createConnection({
       host: '127.0.0.1',
@@ -89,4 +92,27 @@ it('a black hole neither accepts nor refuses', async () => {
   expect(heard).toEqual([])
   socket.destroy()
   await Promise.all([hole.close(), hole.close()])
+})
+
+describe('fakes of HTTP', () => {
+  const ask = (port: number) => fetch(`http://127.0.0.1:${port}/`, { signal: AbortSignal.timeout(300) })
+
+  it('late: answer with success, and count the request as authentication', async () => {
+    await using fake = await WireFake.start('http', { kind: 'late', ms: 50 })
+    expect((await ask(fake.port)).status).toBe(200)
+    expect(fake.counts).toMatchObject({ connections: 1, authAttempts: 1 })
+  })
+
+  it('auth-refused: 401; garbage: nothing that a client can read', async () => {
+    await using refusing = await WireFake.start('http', { kind: 'auth-refused' })
+    expect((await ask(refusing.port)).status).toBe(401)
+    await using garbage = await WireFake.start('http', { kind: 'garbage' })
+    await expect(ask(garbage.port)).rejects.toThrow('fetch failed')
+  })
+
+  it.each<StallingKind>(['accept-stall', 'greeting-stall', 'auth-stall'])('%s: keep a client waiting', async (kind) => {
+    await using fake = await WireFake.start('http', { kind })
+    await expect(ask(fake.port)).rejects.toThrow('timeout')
+    expect(fake.counts.authAttempts).toBe(kind === 'auth-stall' ? 1 : 0)
+  })
 })

@@ -67,6 +67,11 @@ export class PostgrestFake {
     return `${this.#options.tls === undefined ? 'http' : 'https'}://127.0.0.1:${this.port}/rest/v1`
   }
 
+  /** Connections that are open now. */
+  get connections(): Promise<number> {
+    return new Promise((resolve) => this.#server.getConnections((_, count) => resolve(count)))
+  }
+
   async stop(): Promise<void> {
     this.#server.closeAllConnections()
     this.#server.close()

@@ -90,13 +90,12 @@ describe('a direct host without a way to it', () => {
   // Seen red with `isUnreached` blind to how far connecting came: CONNECT_TIMEOUT, which says nothing of poolers.
   it('DU-2 explains what to configure when its address swallows everything, but not when it stalls later', async () => {
     const address = [{ address: '127.0.0.1', family: 4 }]
-    const at = (port: number) =>
-      ({
-        project_ref: REF,
-        password: PASSWORD,
-        endpoints: [{ kind: 'direct', port }],
-        connect_timeout_ms: 600,
-      }) as const
+    const at = (port: number) => ({
+      project_ref: REF,
+      password: PASSWORD,
+      endpoints: [{ kind: 'direct', port }] satisfies Endpoints,
+      connect_timeout_ms: 600,
+    })
     const lookup = async () => address
     await using hole = await startBlackHole('127.0.0.1')
     await failure(supabase.open(at(hole.port), { lookup }), 'DIRECT_UNREACHABLE')

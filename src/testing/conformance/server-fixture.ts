@@ -13,6 +13,8 @@ export interface ServerAddress {
 export interface ServerFixture<Config> extends ServerAddress {
   /** Which wire fakes can stand in for this server; without it the tests with fakes are left out. */
   readonly wire?: WireProtocol
+  /** Every request brings its credential, and there are no sessions that could be authenticated late. */
+  readonly stateless?: boolean
   /** The server's certificate: the file of its authority and a DNS name in it, where the server has TLS. */
   readonly tls?: { readonly caFile: string; readonly serverName: string } | undefined
   readonly dialect: Dialect

@@ -1,10 +1,17 @@
 import { once } from 'node:events'
 import { createServer, type Server, type Socket } from 'node:net'
 import type { Conversation, WireFault } from './conversation.js'
+import { HttpConversation } from './http-conversation.js'
 import { MysqlConversation } from './mysql-conversation.js'
 import { PostgresConversation } from './postgres-conversation.js'
 
-export type WireProtocol = 'mysql' | 'postgres'
+export type WireProtocol = 'mysql' | 'postgres' | 'http'
+
+const CONVERSATIONS: Readonly<Record<WireProtocol, new (fault: WireFault) => Conversation>> = {
+  mysql: MysqlConversation,
+  postgres: PostgresConversation,
+  http: HttpConversation,
+}
 
 export interface WireCounts {
   /** Connections now, and since the start. */
@@ -100,8 +107,7 @@ export class WireFake {
     socket.once('close', () => this.#sockets.delete(socket))
     // A client that gives up may reset the connection; that is what is being tested.
     socket.on('error', () => socket.destroy())
-    const conversation =
-      this.#protocol === 'mysql' ? new MysqlConversation(this.#fault) : new PostgresConversation(this.#fault)
+    const conversation = new CONVERSATIONS[this.#protocol](this.#fault)
     if (conversation.opening !== undefined) this.#say(socket, conversation.opening)
     let waiting = Buffer.alloc(0)
     socket.on('data', (chunk) => {

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { connect as connectTls, type TLSSocket } from 'node:tls'
 import type { Client } from 'undici'
 import type { OpenContext } from '../../../core/driver.js'
+import { silenceLimit } from '../../../core/operation.js'
 import { serverNameIndication } from '../../../core/tls.js'
 import { AirlockError } from '../../../errors/index.js'
 import { invalid, type RestAddress, restAddress, type SupabaseRestConfig } from './config.js'
@@ -54,12 +55,13 @@ export class RestClient {
     if (address.secure !== (context.tls !== undefined)) {
       throw invalid('rest_url', 'https needs TLS, and http is only for loopback or `tls: {mode: disable}`')
     }
+    const silenceMs = Math.min(ANSWER_MS, silenceLimit(config) ?? ANSWER_MS)
     const { Client } = await import('undici')
     let first: Socket | undefined = context.socket
     const client = new Client(originOf(address), {
       pipelining: 1,
-      headersTimeout: config.statement_timeout_ms ?? ANSWER_MS,
-      bodyTimeout: ANSWER_MS,
+      headersTimeout: silenceMs,
+      bodyTimeout: silenceMs,
       maxResponseSize: config.max_response_bytes,
       connect: (_, callback) => {
         const given = first
@@ -111,6 +113,8 @@ export class RestClient {
       path: `${this.#base}${path}`,
       headers: { ...headers, ...this.#key },
       body: body ?? null,
+      // undici would close the connection after each HEAD.
+      reset: false,
       signal,
     })
     const { statusCode: status } = answer

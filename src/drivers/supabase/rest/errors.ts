@@ -46,8 +46,8 @@ const BY_CLIENT: Readonly<Record<string, ErrorCode>> = {
   UND_ERR_REQ_CONTENT_LENGTH_MISMATCH: 'PROTOCOL_ERROR',
   UND_ERR_RES_CONTENT_LENGTH_MISMATCH: 'CONNECT_RESET',
   UND_ERR_CONNECT_TIMEOUT: 'CONNECT_TIMEOUT',
-  UND_ERR_HEADERS_TIMEOUT: 'CONNECT_TIMEOUT',
-  UND_ERR_BODY_TIMEOUT: 'CONNECT_TIMEOUT',
+  UND_ERR_HEADERS_TIMEOUT: 'DEADLINE_EXCEEDED',
+  UND_ERR_BODY_TIMEOUT: 'DEADLINE_EXCEEDED',
   UND_ERR_HEADERS_OVERFLOW: 'PROTOCOL_ERROR',
   UND_ERR_RES_EXCEEDED_MAX_SIZE: 'RESPONSE_TOO_LARGE',
 }
@@ -57,7 +57,8 @@ export function classifyRestError(error: unknown): Classification | undefined {
   if (error instanceof RestError) return classifyAnswer(error)
   if (typeof error !== 'object' || error === null || !('code' in error)) return undefined
   const name = String(error.code)
-  if (name.startsWith('HPE_')) return { code: 'PROTOCOL_ERROR' }
+  // The parser has no code for everything that is no HTTP.
+  if ('name' in error && error.name === 'HTTPParserError') return { code: 'PROTOCOL_ERROR' }
   const code = BY_CLIENT[name]
   return code === undefined ? undefined : { code }
 }
