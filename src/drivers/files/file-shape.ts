@@ -35,14 +35,7 @@ export function delimiterOf(name: FileName, config: FilesConfig): number {
  * that are empty or doubled, COLUMN_NOT_FOUND for a type that is declared for a column of this table that it does not have. */
 export async function fileShape(file: OpenFile, config: FilesConfig, signal: AbortSignal): Promise<FileShape> {
   const declared = declaredTypes(file.name, config)
-  const sample = sampleOf(file.name, config)
-  const feed = new RecordFeed(sample, config.max_row_bytes)
-  const bytes = fileChunks(file.handle, { size: file.size, signal, fresh: true })
-  for await (const chunk of decompressed(bytes, file.name.compression)) {
-    feed.push(chunk)
-    if (sample.done) break
-  }
-  if (!sample.done) feed.end()
+  const sample = await sampled(file, config, signal)
   const fields = namesOf(file.name, config, sample, declared)
   return {
     fields,
@@ -56,6 +49,24 @@ export async function fileShape(file: OpenFile, config: FilesConfig, signal: Abo
       }
     }),
   }
+}
+
+/** The names of the fields alone, whatever is declared of them; empty for a file with nothing in it. Throws FILE_INVALID. */
+export async function fileFields(file: OpenFile, config: FilesConfig, signal: AbortSignal): Promise<readonly string[]> {
+  const sample = await sampled(file, { ...config, infer: false }, signal)
+  return sample.fields.length === 0 ? [] : namesOf(file.name, config, sample, { types: new Map(), own: [] })
+}
+
+async function sampled(file: OpenFile, config: FilesConfig, signal: AbortSignal): Promise<Sample> {
+  const sample = sampleOf(file.name, config)
+  const feed = new RecordFeed(sample, config.max_row_bytes)
+  const bytes = fileChunks(file.handle, { size: file.size, signal, fresh: true })
+  for await (const chunk of decompressed(bytes, file.name.compression)) {
+    feed.push(chunk)
+    if (sample.done) break
+  }
+  if (!sample.done) feed.end()
+  return sample
 }
 
 interface Declared {

@@ -4,7 +4,7 @@ import { suggest } from '../../core/suggest.js'
 import { AirlockError } from '../../errors/index.js'
 import type { FilesConfig } from './config.js'
 import { unsupported } from './errors.js'
-import { fileShape, type OpenFile } from './file-shape.js'
+import { fileFields, type OpenFile } from './file-shape.js'
 import type { FoundFile, Root } from './root.js'
 import type { WrittenColumn } from './row-encoder.js'
 import { type FileName, fileNames, printablePath } from './table-file.js'
@@ -48,8 +48,8 @@ export async function findTarget(
   if (existing === undefined || existing.stats.size === 0) return { name, existing, columns: all, drift }
   if (plan.mode === 'replace' && contract === 'evolve') return { name, existing, columns: all, drift }
   await using file = await openExisting(root, existing)
-  // Its types are of no interest here, and a type that is declared for a column that it lacks is no reason to stop.
-  const { fields } = await fileShape(file, { ...config, columns: {}, infer: false }, signal)
+  const fields = await fileFields(file, config, signal)
+  if (fields.length === 0) return { name, existing, columns: all, drift }
   if (name.format !== 'jsonl' && !config.header) {
     if (fields.length === columns.length) return { name, existing, columns: all, drift }
     throw mismatch(`the file has ${fields.length} columns, and the stream has ${columns.length}`)
