@@ -170,12 +170,19 @@ describeWith(['mysql', 'postgres'], 'discovery', (engines) => {
     const { mysql, postgres } = engines
     const [my, pg] = [await mysql.createDatabase('discovery'), await postgres.createDatabase('discovery')]
     try {
-      await my.exec('CREATE TABLE t (a VARCHAR(90), b INT UNIQUE, UNIQUE (a(10), b)); CREATE SEQUENCE s')
+      await my.exec(
+        'CREATE TABLE table_schema (j JSON); CREATE TABLE t (a VARCHAR(90), b INT UNIQUE, UNIQUE (a(10), b)); CREATE SEQUENCE s',
+      )
       await pg.exec(`
         CREATE TABLE t (a text, b int UNIQUE, c int);
         CREATE UNIQUE INDEX ON t (lower(a)); CREATE UNIQUE INDEX ON t (a) WHERE b > 1; CREATE UNIQUE INDEX ON t (c) INCLUDE (b);
         CREATE SEQUENCE s; CREATE MATERIALIZED VIEW m AS SELECT 1 AS one`)
-      expect((await tables(mysql, my)).map(({ name, uniqueKeys }) => [name, uniqueKeys])).toEqual([['t', [['b']]]])
+      expect((await tables(mysql, my)).map(({ name, uniqueKeys }) => [name, uniqueKeys])).toEqual([
+        ['t', [['b']]],
+        ['table_schema', []],
+      ])
+      const [json] = await tables(mysql, my, { table: 'table_schema' })
+      expect(json?.columns.map(({ type }) => type.kind)).toEqual(['json'])
       expect((await tables(postgres, pg)).map(({ name, uniqueKeys }) => [name, uniqueKeys])).toEqual([
         ['m', []],
         ['t', [['b'], ['c']]],

@@ -51,7 +51,8 @@ const ATTEMPTS = { mysql: MYSQL_ATTEMPTS, postgres: POSTGRES_ATTEMPTS }
 const READS = { mysql: MYSQL_READS, postgres: POSTGRES_READS }
 const MANY = {
   mysql: (count: number, value = 'seq') => `SELECT ${value} FROM seq_1_to_${count}`,
-  postgres: (count: number, value = 'seq') => `SELECT ${value} FROM generate_series(1, ${count}) AS seq`,
+  postgres: (count: number, value = 'seq') =>
+    `SELECT ${value} FROM (SELECT generate_series(1, ${count}) AS seq) AS series`,
 } as const
 
 describeWith(['mysql', 'postgres'], 'queries that only read', (engines) => {
@@ -238,6 +239,18 @@ describeWith(['mysql', 'postgres'], 'queries that only read', (engines) => {
         const { rows, truncated } = await query(binary, { cellBytes: 2 })
         expect([rows, truncated]).toEqual([[['00c3']], 'cells'])
         expect((await query(binary, { cellBytes: 4 })).truncated).toBeUndefined()
+      })
+
+      it('caps that are no whole numbers are refused, and are no part of a statement', async () => {
+        for (const limits of [
+          { rows: 0 },
+          { rows: 1.5 },
+          { bytes: Number.NaN },
+          { timeoutMs: -1 },
+          { rows: '1, sql_mode = ""' },
+        ]) {
+          await failure(query('SELECT 1', limits as Partial<QueryLimits>), 'CONFIG_INVALID')
+        }
       })
 
       it('an empty result says what its columns are', async () => {

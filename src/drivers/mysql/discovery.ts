@@ -24,7 +24,7 @@ export async function discoverMysql(connection: MysqlConnection, request: Discov
   if (tables.length === 0 && request.table !== undefined) {
     throw new AirlockError('TABLE_NOT_FOUND', { phase: 'discover' })
   }
-  const json = connection.mariadb ? jsonColumns(await rows(checks(where))) : new Set<string>()
+  const json = connection.mariadb ? jsonColumns(await rows(checks(request))) : new Set<string>()
   const columns = grouped(
     await rows(
       `SELECT table_schema, table_name, column_name, data_type, column_type, is_nullable, character_maximum_length,
@@ -68,21 +68,22 @@ export async function discoverMysql(connection: MysqlConnection, request: Discov
   }
 }
 
-function scope({ schema, table }: DiscoverRequest): string {
+/** `column`: what the schema is called in the view. */
+function scope({ schema, table }: DiscoverRequest, column = 'table_schema'): string {
   const named = table === undefined ? undefined : parseTableName(table)
   const within = named?.schema ?? schema
   const ofSchema =
     within === undefined
       ? named === undefined
-        ? `table_schema NOT IN ${OWN_SCHEMAS}`
-        : 'table_schema = DATABASE()'
-      : `table_schema = ${quoteText(within)}`
+        ? `${column} NOT IN ${OWN_SCHEMAS}`
+        : `${column} = DATABASE()`
+      : `${column} = ${quoteText(within)}`
   return named === undefined ? ofSchema : `${ofSchema} AND table_name = ${quoteText(named.name)}`
 }
 
-function checks(where: string): string {
+function checks(request: DiscoverRequest): string {
   return `SELECT constraint_schema, table_name, check_clause FROM information_schema.check_constraints
-    WHERE ${where.replaceAll('table_schema', 'constraint_schema')}`
+    WHERE ${scope(request, 'constraint_schema')}`
 }
 
 /** Columns whose check says that they hold JSON, by table and name. */

@@ -17,6 +17,7 @@ import type {
   WritePlan,
   WriteReceipt,
 } from '../../core/driver.js'
+import { wholeLimits } from '../../core/query-limits.js'
 import { withinTime } from '../../core/query-time.js'
 import type { MysqlConfig } from './config.js'
 import { discoverMysql } from './discovery.js'
@@ -84,11 +85,11 @@ export class MysqlSession implements Session, StatementOwner {
   }
 
   async query(sql: string, limits: QueryLimits, signal: AbortSignal): Promise<QueryResult> {
-    const timeoutMs = Math.min(limits.timeoutMs, this.#config.statement_timeout_ms ?? limits.timeoutMs)
+    const whole = wholeLimits(limits, this.#config.statement_timeout_ms)
     const giveUp = () => this.#context.socket.destroy()
-    return await withinTime({ ms: timeoutMs, signal, giveUp }, async (limited) => {
+    return await withinTime({ ms: whole.timeoutMs, signal, giveUp }, async (limited) => {
       try {
-        return await queryMysql(this.#connection, this, sql, { ...limits, timeoutMs }, limited)
+        return await queryMysql(this.#connection, this, sql, whole, limited)
       } finally {
         await this.#forgetQuery()
       }

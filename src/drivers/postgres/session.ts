@@ -17,6 +17,7 @@ import type {
   WritePlan,
   WriteReceipt,
 } from '../../core/driver.js'
+import { wholeLimits } from '../../core/query-limits.js'
 import { withinTime } from '../../core/query-time.js'
 import type { PostgresConfig } from './config.js'
 import { discoverPostgres } from './discovery.js'
@@ -133,13 +134,13 @@ export class PostgresSession implements Session, StatementOwner {
   }
 
   async query(sql: string, limits: QueryLimits, signal: AbortSignal): Promise<QueryResult> {
-    const timeoutMs = Math.min(limits.timeoutMs, this.#statementMs ?? limits.timeoutMs)
+    const whole = wholeLimits(limits, this.#statementMs)
     const owner = { cancel: () => this.#cancel(), privileges: () => this.#privileges() }
     const giveUp = () => this.#context.socket.destroy()
-    return await withinTime({ ms: timeoutMs, signal, giveUp }, (limited) =>
+    return await withinTime({ ms: whole.timeoutMs, signal, giveUp }, (limited) =>
       this.cancelOnAbort(limited, async () => {
         try {
-          return await queryPostgres(this.#connection, this.#transactions, sql, { ...limits, timeoutMs }, owner)
+          return await queryPostgres(this.#connection, this.#transactions, sql, whole, owner)
         } finally {
           await this.#forgetQuery()
         }
