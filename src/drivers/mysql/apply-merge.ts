@@ -2,7 +2,7 @@ import { AirlockError } from '../../errors/index.js'
 import type { LoadPlan } from './load-plan.js'
 import type { MysqlConnection } from './native.js'
 import { quoteName } from './sql.js'
-import { insertInto, sameKey, selectStaged, stagingTable } from './staging.js'
+import { countMatched, insertInto, sameKey, selectStaged, stagingTable } from './staging.js'
 import { sameName } from './target.js'
 
 /** Rows that statements have changed, as the server counted them. */
@@ -43,7 +43,7 @@ const upsert = (load: LoadPlan) =>
 
 /** Locks the target's rows of the staged keys, and the gaps where there are none: until the commit nobody else adds one. */
 export const lockKnown = (load: LoadPlan) =>
-  `SELECT COUNT(*), COUNT(DISTINCT s._airlock_arrival) FROM ${stagingTable(load)} AS s
+  `SELECT COUNT(*), ${countMatched(load)} FROM ${stagingTable(load)} AS s
     JOIN ${load.table} AS t ON ${sameKey(load)} FOR UPDATE`
 
 /** The statements of a merge, for plans. */

@@ -1,7 +1,7 @@
 import { type LoadPlan, VALID_TO } from './load-plan.js'
 import type { MysqlConnection } from './native.js'
 import { quoteName } from './sql.js'
-import { sameKey, stagingTable } from './staging.js'
+import { countMatched, sameKey, stagingTable } from './staging.js'
 
 export async function countTable(connection: MysqlConnection, table: string, where = ''): Promise<number> {
   const { rows } = await connection.query(`SELECT COUNT(*) FROM ${table}${where === '' ? '' : ` WHERE ${where}`}`)
@@ -12,7 +12,7 @@ export async function countTable(connection: MysqlConnection, table: string, whe
 export async function countKeys(connection: MysqlConnection, load: LoadPlan): Promise<number> {
   const current = load.strategy === 'scd2' ? ` AND t.${quoteName(VALID_TO)} IS NULL` : ''
   const { rows } = await connection.query(
-    `SELECT COUNT(DISTINCT s._airlock_arrival) FROM ${stagingTable(load)} AS s
+    `SELECT ${load.strategy === 'scd2' ? 'COUNT(DISTINCT s._airlock_arrival)' : countMatched(load)} FROM ${stagingTable(load)} AS s
       JOIN ${load.table} AS t ON ${sameKey(load)}${current} LOCK IN SHARE MODE`,
   )
   return Number(rows[0]?.[0])

@@ -17,7 +17,6 @@ import {
   createStaging,
   createTable,
   dropStaging,
-  indexStaging,
   insertInto,
   sameKey,
   selectStaged,
@@ -134,7 +133,6 @@ async function loadStaged(work: Load): Promise<Done> {
   const reference = duplicates === 0 ? arrived : await staged()
   const rows = sent.rows - duplicates
   await refuseNullCursors(connection, load)
-  if (load.key.length > 0) await connection.execute(indexStaging(load))
   const condition = load.mode === 'delete+insert' ? await deletion(connection, load) : undefined
   await createOrAlter(work)
   await work.transaction()

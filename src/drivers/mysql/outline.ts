@@ -11,7 +11,6 @@ import {
   createTable,
   deleteDuplicates,
   dropStaging,
-  indexStaging,
   insertInto,
   selectStaged,
   stagingTable,
@@ -46,7 +45,7 @@ function steps(load: LoadPlan, identity: boolean): readonly string[] {
   return [
     createStaging(load),
     rowsInto(load, stagingTable(load)),
-    ...(load.key.length === 0 ? [] : [...deleteDuplicates(load), indexStaging(load)]),
+    ...(load.key.length === 0 ? [] : deleteDuplicates(load)),
     ...define,
     'START TRANSACTION',
     ...applied(load),

@@ -3,6 +3,7 @@ import { identityColumn } from './identity.js'
 import { type LoadPlan, VALID_FROM, VALID_TO } from './load-plan.js'
 import type { MysqlConnection } from './native.js'
 import { nameList, quoteName } from './sql.js'
+import { sameName } from './target.js'
 import { columnDefinition } from './types.js'
 
 /** The column that keeps the order of arrival. */
@@ -57,18 +58,20 @@ export function createStaging(load: LoadPlan): string {
     return `${quoteName(name)} ${own === '' ? columnDefinition(type, false) : `${type}${own} NULL`}`
   })
   lines.push(`${ARRIVAL} bigint unsigned NOT NULL AUTO_INCREMENT PRIMARY KEY`)
+  if (load.key.length > 0) lines.push(stagingKey(load))
   return `CREATE TEMPORARY TABLE ${stagingTable(load)} (${lines.join(', ')}) ENGINE = InnoDB ${characterSet(load)}`
 }
 
-/** Built once the rows are there. */
-export function indexStaging(load: LoadPlan): string {
+/** The index that duplicates are found by, and rows of the target matched. Kept while the rows come in: to add it later the
+ * server would copy the whole table. */
+function stagingKey(load: LoadPlan): string {
   const columns = load.key.map((name) => {
     const type = load.types.get(name)!
     const length = Number(/^(?:var)?(?:char|binary)\((\d+)\)/.exec(type)?.[1] ?? 0)
     const prefix = /text|blob|json/.test(type) || length > INDEX_PREFIX ? `(${INDEX_PREFIX})` : ''
     return `${quoteName(name)}${prefix}`
   })
-  return `ALTER TABLE ${stagingTable(load)} ADD KEY _airlock_key (${columns.join(', ')})`
+  return `KEY (${columns.join(', ')})`
 }
 
 /** Statements that begin and end a staged load; the tables of one that ended badly in this session go first. */
@@ -109,6 +112,15 @@ export async function settleDuplicates(connection: MysqlConnection, load: LoadPl
 export function sameKey(load: LoadPlan): string {
   const equals = load.policies.null_keys === 'match' ? '<=>' : '='
   return load.key.map((name) => `t.${quoteName(name)} ${equals} s.${quoteName(name)}`).join(' AND ')
+}
+
+/** Counts staged rows that the target has, `t` joined with `s`: a key that is unique there meets one row at most. */
+export function countMatched(load: LoadPlan): string {
+  const unique = load.target?.uniqueKeys.some(
+    (columns) =>
+      columns.length === load.key.length && columns.every((name) => load.key.some((own) => sameName(own, name))),
+  )
+  return unique === true && load.policies.null_keys === 'reject' ? 'COUNT(*)' : `COUNT(DISTINCT s.${ARRIVAL})`
 }
 
 /** `INSERT INTO target (columns)`. */
