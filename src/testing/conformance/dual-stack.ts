@@ -103,10 +103,12 @@ export function describeDualStack(subject: Subject): void {
         },
       }
       const error = await failure(
-        trial.open({ ...via(port), driver: sampling, telemetry, connect_timeout_ms: 800 }),
+        trial.open({ ...via(port), driver: sampling, telemetry, connect_timeout_ms: 2_400 }),
         'CONNECT_TIMEOUT',
       )
-      assert.deepEqual([held, failed], [[1, 1], 2])
+      assert.deepEqual([held.length, failed], [2, 2])
+      // Counting takes time: on a loaded machine an attempt may be over before its socket is seen. Two are one too many.
+      assert.equal(Math.max(...held), 1)
       assert.match(error.message, /\(2 attempts\)/)
       for (const secret of [PLAIN_HOST, first, second, String(port)]) assert.ok(!error.message.includes(secret))
     },
