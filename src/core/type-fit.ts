@@ -157,7 +157,7 @@ const INSTANT = /^(?:-?infinity|\d{4,}-\d\d-\d\d(?: \d\d:\d\d:\d\d(?:\.(\d+))?(?
 function fitsDecimal(text: string, precision: number, scale: number): boolean {
   if (text === 'NaN') return true
   const parts = /^-?0*(\d*)(?:\.(\d*?)0*)?$/.exec(text)
-  if (parts === null) return false
+  if (parts === null || !/\d/.test(text)) return false
   const [, whole = '', fraction = ''] = parts
   if (fraction.length > Math.max(scale, 0)) return false
   // numeric(2,-3) holds thousands; numeric(3,5) holds what begins behind two zeros.
