@@ -74,6 +74,7 @@ describe('records of a GraphQL service', () => {
 
   it.each([
     ['a table by its name, a connection', { table: 'orders', select: ['id', 'customer'] }, 25],
+    ['a table by its name, without a field', { table: 'orders', select: ['-secret', '-email'] }, 25],
     ['a table by its name, a list', { table: 'people' }, 25],
     ['a table by its name, numbered pages', { table: 'pages' }, 25],
     ['a query alone', { query: ORDERS }, 25],

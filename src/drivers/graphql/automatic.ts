@@ -1,5 +1,6 @@
 import type { GraphQLField, GraphQLNamedType, GraphQLSchema } from 'graphql'
 import type { GraphqlPaging, GraphqlRead } from '../../core/graphql-read.js'
+import { selectColumns } from '../../core/select-columns.js'
 import { suggest } from '../../core/suggest.js'
 import { AirlockError } from '../../errors/index.js'
 import { configInvalid } from './document.js'
@@ -84,6 +85,11 @@ export function columnFields(library: GraphqlLibrary, record: GraphQLNamedType):
   )
 }
 
+/** Whether a list of columns only says what to leave out. */
+export function excludesOnly(select: readonly string[] | undefined): boolean {
+  return select !== undefined && select.length > 0 && select.every((name) => name.startsWith('-'))
+}
+
 function selectionOf(library: GraphqlLibrary, record: GraphQLNamedType, select: readonly string[] | undefined): string {
   const leaves = columnFields(library, record).map(({ name }) => name)
   const wanted = (select ?? []).filter((name) => !name.startsWith('-') && !leaves.includes(name))
@@ -100,9 +106,11 @@ function selectionOf(library: GraphqlLibrary, record: GraphQLNamedType, select: 
     }
     return `${name} { ${inner.join(' ')} }`
   })
-  const picked = (select ?? []).some((name) => !name.startsWith('-'))
-    ? leaves.filter((name) => select?.includes(name))
-    : leaves
+  const named = select ?? []
+  // What is left out is not asked for either.
+  const picked = excludesOnly(select)
+    ? selectColumns(leaves, select)
+    : leaves.filter((name) => named.length === 0 || named.includes(name))
   const all = [...picked, ...objects]
   return all.length === 0 ? '__typename' : all.join(' ')
 }

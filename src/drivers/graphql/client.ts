@@ -9,10 +9,11 @@ import { type ExactJson, type ExactObject, exactText, parseExact } from './exact
 import { firstCode, HttpOrigin, type HttpText } from './http-origin.js'
 import { createClient, type RawVariables } from './native.js'
 import { Pace } from './pace.js'
+import type { RequestLimits } from './request-deadline.js'
 import { dialHost, tlsFor } from './sockets.js'
 
-/** Bound of one request where `statement_timeout_ms` gives none. */
-const REQUEST_MS = 60_000
+/** How long a service may say nothing where `statement_timeout_ms` sets no bound. */
+const SILENCE_MS = 60_000
 const TRIES = 5
 /** Sockets to the endpoint at one time, beside the session's first one. */
 export const MAX_CONNECTIONS = 16
@@ -90,7 +91,7 @@ export class GraphqlTransport {
     const tokenTls = tokenAddress && tlsFor(tokenAddress, config.tls, 'auth.token_url')
     let tokens: HttpOrigin | undefined
     const authenticator = new Authenticator(auth, async (headers, body) => {
-      const request = { path: tokenAddress!.path, headers, body, timeoutMs: requestMs(config) }
+      const request = { path: tokenAddress!.path, headers, body, limits: limitsOf(config) }
       return (await (tokens ?? endpoint).post(request, new AbortController().signal)).text
     })
     const dialAgain = (signal: AbortSignal) => context.dialAgain(signal)
@@ -176,7 +177,7 @@ export class GraphqlTransport {
         'content-type': 'application/json',
         ...credential,
       }
-      const request = { path: this.#path, headers, body, timeoutMs: requestMs(this.#config) }
+      const request = { path: this.#path, headers, body, limits: limitsOf(this.#config) }
       try {
         const answer = await origin.post(request, signal)
         this.#pace.observe(answer.headers, undefined)
@@ -189,8 +190,9 @@ export class GraphqlTransport {
   }
 }
 
-function requestMs({ statement_timeout_ms: ms }: GraphqlConfig): number {
-  return ms === undefined || ms === 0 ? REQUEST_MS : ms
+function limitsOf({ statement_timeout_ms: total = 0, silence_timeout_ms: silence }: GraphqlConfig): RequestLimits {
+  const bounds = [silence, total === 0 ? SILENCE_MS : total].filter((ms) => ms > 0)
+  return { silenceMs: Math.min(...bounds), totalMs: total === 0 ? undefined : total }
 }
 
 /** Only JSON; anything else is a page for people, made by something in between. */

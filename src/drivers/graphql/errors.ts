@@ -130,7 +130,8 @@ export function classifyGraphqlError(error: unknown): Classification | undefined
   if (error instanceof HttpError) return classifyAnswer(error)
   if (typeof error !== 'object' || error === null || !('code' in error)) return undefined
   const name = String(error.code)
-  if (name.startsWith('HPE_')) return { code: 'PROTOCOL_ERROR' }
+  // The parser has no code for everything that is no HTTP.
+  if ('name' in error && error.name === 'HTTPParserError') return { code: 'PROTOCOL_ERROR' }
   const code = Object.hasOwn(BY_CLIENT, name) ? BY_CLIENT[name] : undefined
   return code === undefined ? undefined : { code }
 }

@@ -8,7 +8,7 @@ import { AirlockError } from '../../errors/index.js'
 import { type HttpAddress, originOf } from './address.js'
 import { HttpError, shownCode } from './errors.js'
 import { createPool } from './native.js'
-import { RequestDeadline } from './request-deadline.js'
+import { RequestDeadline, type RequestLimits } from './request-deadline.js'
 import { secured } from './sockets.js'
 
 /** How long dialling again may take, after the server has closed an idle connection. */
@@ -31,7 +31,7 @@ export interface HttpPost {
   readonly path: string
   readonly headers: Readonly<Record<string, string>>
   readonly body: string
-  readonly timeoutMs: number
+  readonly limits: RequestLimits
 }
 
 export interface HttpText {
@@ -61,7 +61,7 @@ export class HttpOrigin {
     const connect = async () => {
       // After an abort the client would connect again for nobody.
       if (waiting.count === 0) throw new AirlockError('ABORTED', { phase: 'query' })
-      using deadline = new RequestDeadline(REDIAL_MS, ended.signal)
+      using deadline = new RequestDeadline({ silenceMs: REDIAL_MS }, ended.signal)
       const { signal } = deadline
       const socket = first ?? (await options.dial(signal))
       first = undefined
@@ -75,10 +75,10 @@ export class HttpOrigin {
   /** Sends a POST and gives the whole text of its answer. Rejects with HttpError for every status but 2xx, with
    * DEADLINE_EXCEEDED, RESPONSE_TOO_LARGE and PROTOCOL_ERROR, and with errors of the HTTP client. */
   async post(request: HttpPost, signal: AbortSignal): Promise<HttpText> {
-    using deadline = new RequestDeadline(request.timeoutMs, signal, this.#ended.signal)
+    using deadline = new RequestDeadline(request.limits, signal, this.#ended.signal)
     this.#waiting.count++
     try {
-      return await this.#post(request, deadline.signal)
+      return await this.#post(request, deadline)
     } finally {
       this.#waiting.count--
     }
@@ -90,26 +90,27 @@ export class HttpOrigin {
     await this.#pool.destroy()
   }
 
-  async #post(request: HttpPost, signal: AbortSignal): Promise<HttpText> {
+  async #post(request: HttpPost, deadline: RequestDeadline): Promise<HttpText> {
     const answer = await this.#pool.request({
       method: 'POST',
       path: request.path,
       headers: { ...request.headers, 'accept-encoding': 'gzip, br, deflate' },
       body: request.body,
-      signal,
+      signal: deadline.signal,
     })
     const { statusCode: status, headers, body } = answer
+    deadline.heard()
     // Whoever reads it hears of its errors; one that is destroyed unread would end the process with its own.
     body.on('error', ignoreUnread)
     try {
       const encoding = headers['content-encoding']
       if (status >= 200 && status < 300) {
-        const packed = await readAll(body, this.#maxBytes)
+        const packed = await readAll(body, this.#maxBytes, deadline)
         return { text: decode(await unpack(packed, encoding, this.#maxBytes)), headers }
       }
       throw new HttpError(status, {
         retryAfter: retryAfter(headers['retry-after']),
-        ...(status < 300 || status >= 400 ? await errorCode(body, encoding) : {}),
+        ...(status < 300 || status >= 400 ? await errorCode(body, encoding, deadline) : {}),
       })
     } finally {
       body.destroy()
@@ -121,12 +122,13 @@ function ignoreUnread(): void {
   // The request has failed already, or has all that it wants.
 }
 
-async function readAll(body: Readable, maxBytes: number): Promise<Buffer> {
+async function readAll(body: Readable, maxBytes: number, deadline: RequestDeadline): Promise<Buffer> {
   const parts: Buffer[] = []
   let size = 0
   for await (const chunk of body) {
     parts.push(chunk as Buffer)
     size += (chunk as Buffer).length
+    deadline.heard()
     if (size > maxBytes) throw new AirlockError('RESPONSE_TOO_LARGE', { phase: 'query' })
   }
   return parts.length === 1 ? parts[0]! : Buffer.concat(parts, size)
@@ -158,9 +160,10 @@ function decode(bytes: Uint8Array): string {
 async function errorCode(
   body: Readable,
   encoding: string | string[] | undefined,
+  deadline: RequestDeadline,
 ): Promise<{ readonly code?: string | undefined; readonly graphql: boolean }> {
   try {
-    const text = decode(await unpack(await readAll(body, ERROR_BYTES), encoding, ERROR_BYTES))
+    const text = decode(await unpack(await readAll(body, ERROR_BYTES, deadline), encoding, ERROR_BYTES))
     const { errors } = JSON.parse(text) as { readonly errors?: unknown }
     return { graphql: Array.isArray(errors), code: firstCode(errors) }
   } catch (error) {

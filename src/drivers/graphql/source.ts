@@ -4,7 +4,7 @@ import type { GraphqlPaging, GraphqlRead } from '../../core/graphql-read.js'
 import { selectColumns } from '../../core/select-columns.js'
 import { suggest } from '../../core/suggest.js'
 import { AirlockError } from '../../errors/index.js'
-import { automaticRead } from './automatic.js'
+import { automaticRead, excludesOnly } from './automatic.js'
 import type { Branch } from './branch.js'
 import { sourceColumns } from './columns.js'
 import { configInvalid, type GraphqlDocument, readDocument, variableNames } from './document.js'
@@ -50,7 +50,7 @@ export async function resolveSource(
   const all = sourceColumns(record, read.fields, { library, schema, document, selection, nested })
   const names = selectColumns(
     all.map(({ column }) => column.name),
-    request.select,
+    request.table !== undefined && excludesOnly(request.select) ? undefined : request.select,
   )
   const paging = pagingOf(document, selection, field, connection, read)
   return {
