@@ -30,7 +30,8 @@ it('CN-12 a process that has closed its GraphQL sessions ends by itself (exit co
     ])
     // A second on an idle machine; a keep-alive that is left over would take four.
     expect(took).toBeLessThan(3_000)
-    expect([server.sockets, server.shop.written.length]).toEqual([0, 1])
+    expect(server.sockets).toBe(0)
+    expect(server.shop.written.length).toBeGreaterThan(0)
   } finally {
     child.kill('SIGKILL')
     await server.stop()
