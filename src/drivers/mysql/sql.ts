@@ -28,10 +28,12 @@ export function sessionSettings(statementTimeoutMs: number | undefined, mariadb:
   const settings = [
     'SET NAMES utf8mb4',
     `SET SESSION time_zone = '+00:00', sql_mode = '${mode}', net_write_timeout = 600, net_read_timeout = 600, lock_wait_timeout = 30,
-      innodb_lock_wait_timeout = 30, sql_notes = 1, max_error_count = 64, sql_safe_updates = 0, foreign_key_checks = 1,
+      innodb_lock_wait_timeout = 30, sql_notes = 1, sql_safe_updates = 0, foreign_key_checks = 1,
       unique_checks = 1, autocommit = 1`,
     'SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ',
   ]
+  // MySQL 8 lets only administrators set it, for their own session too.
+  if (mariadb) settings.push('SET SESSION max_error_count = 64')
   if (statementTimeoutMs !== undefined) {
     settings.push(
       mariadb
