@@ -93,7 +93,9 @@ class ColumnTally {
     const shape = this.#column.type.kind === 'bytes' ? 'bytes' : shapeOf(start.toString('utf8'))
     const count = this.#shapes.get(shape)
     if (count !== undefined || this.#shapes.size < SHAPES_KEPT) this.#shapes.set(shape, (count ?? 0) + 1)
-    const year = this.#dated ? /^\d{4,6}(?=-)/.exec(start.toString('latin1'))?.[0].padStart(6, '0') : undefined
+    // Before year 1 they count backwards: such dates say no year.
+    const dated = this.#dated && !start.toString('latin1').endsWith(' BC')
+    const year = dated ? /^\d{4,6}(?=-)/.exec(start.toString('latin1'))?.[0].padStart(6, '0') : undefined
     if (year === undefined) return
     if (this.#first === null || year < this.#first) this.#first = year
     if (this.#last === null || year > this.#last) this.#last = year

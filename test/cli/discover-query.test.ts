@@ -81,6 +81,13 @@ describeWith(['mysql', 'postgres'], 'discover and query', (engines) => {
     for (const text of [json.text, human.text, await p.home()]) {
       for (const value of [word, p.cell, '@example.com', '1980-0']) expect(text).not.toContain(value)
     }
+    await p.target.exec(
+      "CREATE TABLE seen (id int, at timestamptz); INSERT INTO seen VALUES (1, '0044-03-15 BC'), (2, '12025-01-01')",
+    )
+    const other = envelope(await p.run(['discover', 'warehouse', 'seen', '--profile', '--json']))
+    expect(other).toMatchObject({
+      data: { profile: { rows_read: 2, columns: [{}, { distinct: 2, first_year: '12025', last_year: '12025' }] } },
+    })
     expect(await p.sessions()).toBe(0)
   })
 

@@ -57,9 +57,14 @@ async function readRows(
   let collector: QueryCollector | undefined
   let cancelled: Promise<void> | undefined
   // One more than the cap: only then is a full result known to be more.
+  let received = 0
   const read = new RowRead(sql, limits.rows + 1, (cells, fields) => {
+    received++
+    if (cancelled !== undefined) return
     collector ??= new QueryCollector(limits, hexOf(fields))
-    if (!collector.row(cells.map((cell, column) => bytesOf(cell, fields[column]!)))) cancelled ??= cancel()
+    const taken = collector.row(cells.map((cell, column) => bytesOf(cell, fields[column]!)))
+    // Behind the row that is one too many the server stops by itself.
+    if (!taken && received <= limits.rows) cancelled = cancel()
   })
   try {
     await connection.readRows(read)
