@@ -28,9 +28,9 @@ function binaryText(type: LogicalType, value: Buffer): string {
     case 'int64':
       return String(value.readBigInt64BE())
     case 'float32':
-      return floatText(value.readFloatBE(), Math.fround)
+      return floatText(value.readFloatBE(), 6, Math.fround)
     case 'float64':
-      return floatText(value.readDoubleBE(), (number) => number)
+      return floatText(value.readDoubleBE(), 15, (number) => number)
     case 'decimal':
       return numericText(value)
     case 'uuid':
@@ -50,21 +50,20 @@ function binaryText(type: LogicalType, value: Buffer): string {
   }
 }
 
-/** The fewest digits that read back the same. */
-function floatText(number: number, round: (number: number) => number): string {
+/** The fewest digits that read back the same, with an exponent where Postgres writes one: from `plain` digits in front of
+ * the point on, and behind more than four zeros. Of several such texts for a number Postgres may choose another. */
+function floatText(number: number, plain: number, round: (number: number) => number): string {
   if (Number.isNaN(number)) return 'NaN'
   if (!Number.isFinite(number)) return number > 0 ? 'Infinity' : '-Infinity'
-  if (Object.is(number, -0)) return '-0'
-  for (let digits = 1; digits < 17; digits++) {
-    const text = number.toPrecision(digits)
-    if (round(Number(text)) === number) return shortest(number, text, round)
-  }
-  return String(number)
-}
-
-function shortest(number: number, text: string, round: (number: number) => number): string {
-  const plain = String(Number(text))
-  return round(Number(plain)) === number ? plain : text
+  if (number === 0) return Object.is(number, -0) ? '-0' : '0'
+  let digits = 0
+  let text = number.toExponential(digits)
+  while (round(Number(text)) !== number) text = number.toExponential(++digits)
+  const [mantissa, power] = text.split('e') as [string, string]
+  const exponent = Number(power)
+  // Written out, the digits and the point are those that the fraction needs.
+  if (exponent >= -4 && exponent < plain) return number.toFixed(Math.max(0, digits - exponent))
+  return `${mantissa}e${exponent < 0 ? '-' : '+'}${String(Math.abs(exponent)).padStart(2, '0')}`
 }
 
 const NAN = 0xc000
