@@ -19,6 +19,7 @@ import type {
 } from '../../core/driver.js'
 import { wholeLimits } from '../../core/query-limits.js'
 import { withinTime } from '../../core/query-time.js'
+import { AirlockError } from '../../errors/index.js'
 import type { MysqlConfig } from './config.js'
 import { discoverMysql } from './discovery.js'
 import { extractRows, type StatementOwner } from './extractor.js'
@@ -100,16 +101,18 @@ export class MysqlSession implements Session, StatementOwner {
     return this.cancelOnAbort(signal, async () => outlineOf(await planLoad(this.#connection, plan, columns), plan))
   }
 
-  write(plan: WritePlan, batches: AsyncIterable<Batch>, signal: AbortSignal): Promise<WriteReceipt> {
-    return writeBatches(this.#connection, this, plan, batches, signal, this.#native.transport)
+  async write(plan: WritePlan, batches: AsyncIterable<Batch>, signal: AbortSignal): Promise<WriteReceipt> {
+    if (this.#config.read_only) throw new AirlockError('READ_ONLY', { phase: 'write' })
+    return await writeBatches(this.#connection, this, plan, batches, signal, this.#native.transport)
   }
 
   readState(pipeline: string | undefined, signal: AbortSignal): Promise<readonly SavedState[]> {
     return this.cancelOnAbort(signal, () => readState(this.#connection, pipeline))
   }
 
-  resetState(key: StateKey, signal: AbortSignal): Promise<void> {
-    return this.cancelOnAbort(signal, () => resetState(this.#connection, key))
+  async resetState(key: StateKey, signal: AbortSignal): Promise<void> {
+    if (this.#config.read_only) throw new AirlockError('READ_ONLY', { phase: 'write' })
+    return await this.cancelOnAbort(signal, () => resetState(this.#connection, key))
   }
 
   async ping(): Promise<void> {
