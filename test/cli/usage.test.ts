@@ -20,7 +20,7 @@ describe('the command line', { timeout: 90_000 }, () => {
     expect(short).toMatchObject({ code: 0, stdout: `${version()}\n`, stderr: '' })
     expect(long).toMatchObject({ code: 0, stdout: `${version()}\n`, stderr: '' })
     expect(help).toMatchObject({ code: 0, stderr: '' })
-    for (const name of ['run', 'copy', 'plan', 'check', 'mask', 'config', 'audit', 'demo']) {
+    for (const name of ['run', 'copy', 'plan', 'verify', 'state', 'runs', 'check', 'mask', 'config', 'audit', 'demo']) {
       expect(help.stdout).toMatch(new RegExp(`^  ${name}\\b`, 'm'))
     }
     expect(command).toEqual(help)
@@ -37,6 +37,8 @@ describe('the command line', { timeout: 90_000 }, () => {
       ['plan', 'a.yaml', '--nosuch'],
       ['run', 'a.yaml', '--verify', 'thoroughly'],
       ['copy', '--source', 'shop'],
+      ['run', 'a.yaml', '--retries', 'many'],
+      ['run', 'a.yaml', '--cursor', 'id', '--incremental-key', 'id'],
     ]
     const ended = await several(wrong)
     const lines = ended.map((one) => {
@@ -46,8 +48,10 @@ describe('the command line', { timeout: 90_000 }, () => {
     expect(lines[0]).toContain("unknown command 'rnu' (Did you mean run?)")
     expect(lines[1]).toContain("missing required argument 'pipeline'")
     expect(lines[3]).toContain("unknown option '--nosuch'")
-    expect(lines[4]).toContain("option '--verify <kind>' is invalid. Allowed choices are none, count")
+    expect(lines[4]).toContain("option '--verify <kind>' is invalid. Allowed choices are none, count, checksum")
     expect(lines[5]).toContain("required option '--source-table <table>' not specified")
+    expect(lines[6]).toContain('--retries is a number from 0 to 99')
+    expect(lines[7]).toContain('cannot be used with')
   })
 
   it('shows the help where a command is missing: to people on stderr, in an envelope with --json', async () => {
