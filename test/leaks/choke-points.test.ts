@@ -17,16 +17,31 @@ const SRC = fileURLToPath(new URL('../../src/', import.meta.url))
 /** Every place that can put something on a stream or into a file, what it does that with, and why that is safe. There is
  * no other: whoever adds one says so here, and shows below that it masks. `testing/` runs servers without users' data. */
 const CHOKE_POINTS: Readonly<Record<string, readonly [outlets: readonly string[], safe: string]>> = {
+  'cache/disk-tier.ts': [['writeFileAtomic'], 'what its caller caches, for the owner alone: catalogues, no rows'],
+  'cache/generations.ts': [['writeFileAtomic'], 'random bytes'],
+  'cache/key-locks.ts': [['fs.open'], 'an empty file'],
   'cli/bin.ts': [['process.stdout.write'], 'the version'],
   'cli/output.ts': [['process.stderr.write', 'process.stdout.write'], 'masks'],
   'cli/commands/mask.ts': [['process.stdout'], 'masks: it is the end of the stream masker'],
+  'cli/commands/query.ts': [['fs.createReadStream'], 'reads'],
   'config/read-text-file.ts': [['fs.open'], 'reads'],
   'config/secret-file.ts': [['fs.open'], 'reads'],
   'demo/demo-folder.ts': [
     ['fs.copyFile', 'fs.mkdtemp', 'fs.writeFile'],
     'a configuration that holds references in place of secrets',
   ],
+  'drivers/files/file-lock.ts': [['fs.open'], 'an empty file'],
+  'drivers/files/root.ts': [['fs.mkdir', 'fs.open'], 'folders of a target that is asked for'],
+  'drivers/files/staged-file.ts': [
+    ['fs.open', 'fs.rename'],
+    'the rows of a target that is asked for, after their masks',
+  ],
+  'drivers/graphql/quarantine.ts': [
+    ['fs.open'],
+    'rows that a target refused, in a file that is asked for, after their masks',
+  ],
   'run/saved-reports.ts': [['fs.mkdir', 'writeFileAtomic'], 'masks'],
+  'run/state-store.ts': [['fs.mkdir', 'writeFileAtomic'], 'how far streams came, for the owner alone'],
   'sinks/audit-verify.ts': [['fs.open'], 'reads'],
   'sinks/directory-lock.ts': [['fs.open'], 'an empty file'],
   'sinks/line-reader.ts': [['fs.open'], 'reads'],
