@@ -123,7 +123,7 @@ function isMemberName(node: ts.Identifier): boolean {
 }
 
 describe('choke points', () => {
-  it('nothing prints or writes but the files that are named here', { timeout: 30_000 }, () => {
+  it('nothing prints or writes but the files that are named here', { timeout: 120_000 }, () => {
     const names = readdirSync(SRC, { recursive: true, encoding: 'utf8' }).filter(
       (name) => name.endsWith('.ts') && !name.startsWith('testing/'),
     )

@@ -29,7 +29,7 @@ async function expectSilent(p: Project, ...all: readonly Ended[]): Promise<void>
 }
 
 describeWith(['mysql', 'postgres'], 'canaries on the command line', (engines) => {
-  it('with --debug, through every sink, whatever fails', { timeout: 60_000 }, async () => {
+  it('with --debug, through every sink, whatever fails', { timeout: 180_000 }, async () => {
     await using p = await project(engines)
     const urlPassword = canary('', '-_.~')
     const privateFile = canary('f')
@@ -98,7 +98,7 @@ describeWith(['mysql', 'postgres'], 'canaries on the command line', (engines) =>
     await expectSilent(p, mixed, checked, malformed, missing, literal)
   })
 
-  it('when Airlock itself fails: no audit, no place for its report', { timeout: 60_000 }, async () => {
+  it('when Airlock itself fails: no audit, no place for its report', { timeout: 180_000 }, async () => {
     await using p = await project(engines)
     const privateFile = canary('f')
     const canaries = new Canaries({ privateFile })

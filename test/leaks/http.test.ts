@@ -178,7 +178,7 @@ describe('the REST channel', () => {
     expect(api.asked).toEqual([])
   })
 
-  it('SE-8 sends the key as a header alone, and no tracer of Node or undici sees it', { timeout: 60_000 }, async () => {
+  it('SE-8 sends the key as a header alone, and no tracer of Node or undici sees it', { timeout: 180_000 }, async () => {
     let page = 0
     api.answer = (_, response) => rows(response, page++ === 0 ? cell : '')
     const script = fileURLToPath(new URL('./rest-process.ts', import.meta.url))
@@ -208,7 +208,7 @@ describe('the REST channel', () => {
 
   // Seen red with a `destroy` of client.ts that does nothing: the session destroys the first socket alone.
   it('CN-13 holds nothing after 50 sessions of two requests that ended in five ways (sockets, connections, file descriptors)', {
-    timeout: 60_000,
+    timeout: 180_000,
   }, async () => {
     await using warm = await open()
     await warm.close()

@@ -30,7 +30,7 @@ async function privateKey(folder: string): Promise<{ readonly file: string; read
 for (const name of ['mysql', 'postgres'] as const) {
   describeWith([name], `SO-1 objects of ${name}`, (engines) => {
     it('SO-1, SO-2 show nothing in any state, nor the private key: driver, session, extraction', {
-      timeout: 30_000,
+      timeout: 120_000,
     }, async () => {
       await using own = await account(engines[name])
       const key = await privateKey(await scratch())
@@ -63,7 +63,7 @@ for (const name of ['mysql', 'postgres'] as const) {
 }
 
 describeWith(['mysql', 'postgres'], 'SO-1 objects of a run', (engines) => {
-  it('show nothing: workspace, configuration, sinks, masker, secrets', { timeout: 30_000 }, async () => {
+  it('show nothing: workspace, configuration, sinks, masker, secrets', { timeout: 120_000 }, async () => {
     await using shop = await account(engines.mysql)
     const folder = await scratch()
     const maskKey = canary('k', '"/ß')

@@ -54,7 +54,7 @@ async function recorder(engine: Engine): Promise<{ readonly port: number; readon
 }
 
 describeWith(['mysql', 'postgres'], 'a process that listens to nothing', (engines) => {
-  it('SO-4 dies of an error that nobody caught without telling anything', { timeout: 60_000 }, async () => {
+  it('SO-4 dies of an error that nobody caught without telling anything', { timeout: 180_000 }, async () => {
     await using shop = await account(engines.mysql)
     await using warehouse = await account(engines.postgres)
     const marker = canary()
@@ -85,7 +85,7 @@ describeWith(['mysql', 'postgres'], 'a process that listens to nothing', (engine
   })
 
   it('SO-5, SO-6, SO-7 lives when its idle sessions are ended, and shows no secret to tracers, servers or ps', {
-    timeout: 60_000,
+    timeout: 180_000,
   }, async () => {
     await using shop = await account(engines.mysql)
     await using warehouse = await account(engines.postgres)
