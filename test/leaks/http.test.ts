@@ -178,7 +178,9 @@ describe('the REST channel', () => {
     expect(api.asked).toEqual([])
   })
 
-  it('SE-8 sends the key as a header alone, and no tracer of Node or undici sees it', { timeout: 180_000 }, async () => {
+  it('SE-8 sends the key as a header alone, and no tracer of Node or undici sees it', {
+    timeout: 180_000,
+  }, async () => {
     let page = 0
     api.answer = (_, response) => rows(response, page++ === 0 ? cell : '')
     const script = fileURLToPath(new URL('./rest-process.ts', import.meta.url))
