@@ -59,7 +59,7 @@ describe('the files driver', () => {
     const session = await files.open({ root }, { telemetry })
     await session.close()
     await session.close()
-    await failure(files.open({ root: join(root, 'nothing') }, { telemetry }), 'TABLE_NOT_FOUND')
+    await failure(files.open({ root: join(root, 'nothing') }, { telemetry }), 'CONFIG_INVALID')
     expect(counts).toEqual({ connections_opened: 1, connections_closed: 1, connections_failed: 1 })
     await failure(session.ping(), 'SESSION_CLOSED')
     const aborted = AbortSignal.abort()

@@ -43,8 +43,8 @@ describe('the files of a root', () => {
 
   it('need a root that is a folder', async () => {
     const { root } = rooted()
-    await failure(open(join(root, 'nowhere')), 'TABLE_NOT_FOUND')
-    await failure(open(join(root, 'orders.csv')), 'FILE_REFUSED')
+    await failure(open(join(root, 'nowhere')), 'CONFIG_INVALID')
+    await failure(open(join(root, 'orders.csv')), 'CONFIG_INVALID')
   })
 })
 
@@ -91,31 +91,36 @@ describe('what is not a file of the root', () => {
     ])
   })
 
-  it('is not reached through a folder that is exchanged while files are opened', async () => {
-    const { root, outside } = rooted()
-    const session = await open(root)
-    let going = true
-    const exchange = async () => {
-      while (going) {
-        renameSync(join(root, 'shop'), join(root, 'aside'))
-        symlinkSync(outside, join(root, 'shop'))
-        await sleep(1)
-        rmSync(join(root, 'shop'))
-        renameSync(join(root, 'aside'), join(root, 'shop'))
-        await sleep(1)
+  it.skipIf(process.platform !== 'linux')(
+    'is not reached through a folder that is exchanged at the wrong moment',
+    async () => {
+      const { root, outside } = rooted()
+      const session = await open(root)
+      let going = true
+      const exchange = async () => {
+        while (going) {
+          renameSync(join(root, 'shop'), join(root, 'aside'))
+          symlinkSync(outside, join(root, 'shop'))
+          await sleep(1)
+          rmSync(join(root, 'shop'))
+          renameSync(join(root, 'aside'), join(root, 'shop'))
+          await sleep(1)
+        }
       }
-    }
-    const exchanging = exchange()
-    const seen = new Set<string>()
-    for (let round = 0; round < 300; round++) {
-      const found = await rowsOf(session, { table: 'shop.orders' }).catch((error) => error.code as string)
-      seen.add(typeof found === 'string' ? found : String(found[0]?.[0]))
-    }
-    going = false
-    await exchanging
-    expect(seen.has('outside')).toBe(false)
-    expect(seen.has('shop')).toBe(true)
-  })
+      const exchanging = exchange()
+      const seen = new Set<string>()
+      for (let round = 0; round < 300; round++) {
+        const found = await rowsOf(session, { table: 'shop.orders' }).catch((error) => error.code as string)
+        seen.add(typeof found === 'string' ? found : String(found[0]?.[0]))
+        await session.write({ table: 'shop.new', mode: 'append' }, rows()).catch((error) => seen.add(error.code))
+      }
+      going = false
+      await exchanging
+      expect(seen.has('outside')).toBe(false)
+      expect(entries(outside)).toEqual(['orders.csv'])
+      expect(seen.has('shop')).toBe(true)
+    },
+  )
 
   it('is refused where it is a pipe or a folder, without waiting for it', async () => {
     const { root } = rooted()

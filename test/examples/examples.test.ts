@@ -1,9 +1,10 @@
 import { execFile } from 'node:child_process'
-import { cp, mkdtemp, rm } from 'node:fs/promises'
+import { cp, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { gunzipSync } from 'node:zlib'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { EngineFacts, TestDatabase } from '../../src/testing/index.js'
 import { settle } from '../../src/testing/index.js'
@@ -68,6 +69,17 @@ describeWith(['mysql', 'postgres'], 'the examples', ({ mysql, postgres }) => {
       ['1', 'a***@example.com', '***0123', '***'],
       ['2', '***@example.org', null, null],
     ])
+  })
+
+  it('loads a CSV file and writes it back', async () => {
+    expect(await run('load-csv.mjs')).toBe('3 rows in Postgres\n3 rows in the file\n')
+    expect(await warehouse.rows('SELECT id, email, balance, notes FROM public.people ORDER BY id')).toEqual([
+      ['1', 'a***@example.com', '19.90', 'calls back, "soon"'],
+      ['2', '***@example.org', '-5.00', null],
+      ['3', 'c***@example.net', '0.10', ''],
+    ])
+    const back = gunzipSync(await readFile(join(folder, 'data/export/people.jsonl.gz'))).toString()
+    expect(back).toContain('"balance":19.90,"joined_at":"2024-01-31T09:00:00')
   })
 
   it('runs a pipeline file', async () => {

@@ -32,6 +32,9 @@ const FORMS: Partial<Record<LogicalKind, Form>> = {
   json: 'json',
 }
 
+/** Control characters as JSON writes them (RFC 8259 section 7). */
+const ESCAPES = Array.from({ length: 0x20 }, (_, byte) => JSON.stringify(String.fromCharCode(byte)).slice(1, -1))
+
 const NUMBER_TEXT = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/
 
 /** Writes one JSON object a line. Numbers keep their digits, whatever a reader makes of them; dates and times are ISO 8601;
@@ -146,7 +149,7 @@ export class JsonEncoder implements RowEncoder {
         frame[at++] = BACKSLASH
         frame[at++] = byte
       } else if (byte < 0x20) {
-        at += frame.write(`\\u00${byte.toString(16).padStart(2, '0')}`, at, 'latin1')
+        at += frame.write(ESCAPES[byte]!, at, 'latin1')
       } else {
         frame[at++] = byte
       }

@@ -1,5 +1,5 @@
 import { constants, type Stats } from 'node:fs'
-import { type FileHandle, lstat, mkdir, open, realpath, stat } from 'node:fs/promises'
+import { type FileHandle, lstat, mkdir, open, readlink, realpath, stat } from 'node:fs/promises'
 import { isAbsolute, join, relative } from 'node:path'
 import { AirlockError } from '../../errors/index.js'
 import { errnoOf, refused } from './errors.js'
@@ -10,14 +10,23 @@ const NO_FOLLOW: number = constants.O_NOFOLLOW ?? 0
 /** A pipe without a writer would hold up whoever opens it. */
 const NON_BLOCK: number = constants.O_NONBLOCK ?? 0
 
-/** How often a file is opened that was replaced at that very moment. */
-const OPEN_TRIES = 10
+const DIRECTORY: number = constants.O_DIRECTORY ?? 0
 
 /** A file that was found, and where. */
 export interface FoundFile {
   readonly name: FileName
   readonly path: string
   readonly stats: Stats
+}
+
+/** The folder of a target. */
+export interface TargetFolder extends AsyncDisposable {
+  /** Leads to this very folder even if its name is given to another one meanwhile, where the system has such paths. */
+  readonly path: string
+  /** By its name. */
+  readonly named: string
+  /** The first folder on the way that was created for it. */
+  readonly created: string | undefined
 }
 
 /** The folder that a connection may touch. Every path is resolved by the operating system and compared with the root's own
@@ -29,11 +38,12 @@ export class Root {
     this.path = path
   }
 
-  /** Throws TABLE_NOT_FOUND (as ENOENT) where there is no such folder, FILE_REFUSED where it is a file. */
+  /** Throws CONFIG_INVALID where there is no such folder. */
   static async open(path: string): Promise<Root> {
-    const real = await realpath(path)
-    if (!(await stat(real)).isDirectory()) throw refused('the root is not a folder')
-    return new Root(real)
+    const stats = await stat(path).catch(absent)
+    if (stats === undefined) throw rootProblem('there is no such folder')
+    if (!stats.isDirectory()) throw rootProblem('it is not a folder')
+    return new Root(await realpath(path))
   }
 
   /** The one of these files that exists; undefined where none does. Throws FILE_REFUSED where several do. */
@@ -54,28 +64,24 @@ export class Root {
 
   /** Opens a file for reading. Its owner closes the handle. Throws FILE_REFUSED and what opening throws. */
   async read(file: FoundFile): Promise<FileHandle> {
-    for (let tries = 1; ; tries++) {
-      const handle = await open(file.path, constants.O_RDONLY | NO_FOLLOW | NON_BLOCK).catch((error: unknown) => {
-        throw errnoOf(error) === 'ELOOP' ? refused('it is a symbolic link') : error
-      })
-      let mine = false
-      try {
-        const opened = await handle.stat()
-        if (!opened.isFile()) throw refused('it is not a regular file')
-        // A folder of the path may have been exchanged since it was looked at; so may the file, by whoever replaces it.
-        await this.#folder(file.name)
-        const named = await lstat(file.path).catch(absent)
-        mine = named?.ino === opened.ino && named.dev === opened.dev
-        if (mine) return handle
-        if (tries === OPEN_TRIES) throw refused('it is replaced again and again')
-      } finally {
-        if (!mine) await handle.close()
-      }
+    const handle = await open(file.path, constants.O_RDONLY | NO_FOLLOW | NON_BLOCK).catch((error: unknown) => {
+      throw errnoOf(error) === 'ELOOP' ? refused('it is a symbolic link') : error
+    })
+    try {
+      if (!(await handle.stat()).isFile()) throw refused('it is not a regular file')
+      // A folder of the path may have been exchanged for a link since it was looked at.
+      const real = await pathOf(handle)
+      if (real === undefined) await this.#folder(file.name)
+      else this.#contain(real)
+      return handle
+    } catch (error) {
+      await handle.close()
+      throw error
     }
   }
 
-  /** The folder of a file that will be written, created where it does not exist. Gives the first folder that was created. */
-  async prepare(name: FileName): Promise<{ readonly folder: string; readonly created: string | undefined }> {
+  /** The folder of a file that will be written, created where it does not exist. Its owner closes it. */
+  async prepare(name: FileName): Promise<TargetFolder> {
     let at = this.path
     let created: string | undefined
     for (const part of name.folders) {
@@ -87,7 +93,16 @@ export class Root {
       }
       this.#contain(await realpath(at))
     }
-    return { folder: await this.#folder(name), created }
+    const handle = await open(at, constants.O_RDONLY | DIRECTORY)
+    try {
+      const real = (await pathOf(handle)) ?? (await this.#folder(name))
+      this.#contain(real)
+      const pinned = process.platform === 'linux' ? `/proc/self/fd/${handle.fd}` : real
+      return { path: pinned, named: at, created, [Symbol.asyncDispose]: () => handle.close() }
+    } catch (error) {
+      await handle.close()
+      throw error
+    }
   }
 
   async #folder(name: FileName): Promise<string> {
@@ -109,6 +124,15 @@ export async function findFile(root: Root, names: readonly FileName[]): Promise<
   const found = await root.find(names)
   if (found === undefined) throw new AirlockError('TABLE_NOT_FOUND', { phase: 'extract' })
   return found
+}
+
+function rootProblem(problem: string): AirlockError {
+  return new AirlockError('CONFIG_INVALID', { phase: 'connect', params: { at: 'root', problem } })
+}
+
+/** Where an open file is, as the system knows it; undefined on systems that do not tell. */
+async function pathOf(handle: FileHandle): Promise<string | undefined> {
+  return process.platform === 'linux' ? await readlink(`/proc/self/fd/${handle.fd}`) : undefined
 }
 
 /** For `lstat`: nothing is there. */

@@ -58,21 +58,21 @@ async function locked(
 ): Promise<WriteReceipt> {
   // Which of several extensions it is may change until the lock is held: the lock is on the name without one.
   const [first] = fileNames(plan.table, config)
-  const { folder, created } = await root.prepare(first!)
+  await using folder = await root.prepare(first!)
   let failed = true
   try {
-    const lock = await FileLock.acquire(folder, stemOf(first!), config.lock_timeout_ms, signal)
+    const lock = await FileLock.acquire(folder.path, stemOf(first!), config.lock_timeout_ms, signal)
     try {
       const target = await findTarget(root, config, plan, columns, signal)
-      await StagedFile.sweep(folder, target.name.base)
-      const receipt = await work(target, folder)
+      await StagedFile.sweep(folder.path, target.name.base)
+      const receipt = await work(target, folder.path)
       failed = false
       return receipt
     } finally {
       await lock.release()
     }
   } finally {
-    if (failed && created !== undefined) await removeFolders(folder, created)
+    if (failed && folder.created !== undefined) await removeFolders(folder.named, folder.created)
   }
 }
 
