@@ -143,7 +143,6 @@ describeWith(['mysql', 'postgres'], 'state, past runs and verification from the 
     ])
   })
 
-  // Seen red with the state saved before the rows, in a transaction of its own.
   it.for(['append', 'merge'] as const)(
     'killed at any moment, %s goes on and ends with every row once',
     { timeout: 300_000 },

@@ -96,7 +96,7 @@ for (const [from, to] of [
       expect(last.streams.map(({ status, error }) => [status, error?.code])).toEqual([['ok', undefined]])
     }
 
-    // Seen red without the lag in the request, with an exclusive lower bound, and with state saved before the commit.
+    // Seen red without the lag in the request.
     it('a merge with a lag ends with both tables equal, whatever came late and wherever it was cut', {
       timeout: 240_000,
     }, async () => {
@@ -117,7 +117,7 @@ for (const [from, to] of [
       )
     })
 
-    // Seen red with the state in a transaction of its own before the rows, and after them.
+    // Seen red without the key that breaks ties in the request, and without the state in the transaction of the rows.
     it('an append holds every row once, wherever it was cut', { timeout: 240_000 }, async () => {
       const stream = { mode: 'append', cursor: 'changed' }
       await fc.assert(
