@@ -263,6 +263,13 @@ describe('CN-13 connections', () => {
     await expectNoSockets(proxy)
   })
 
+  it('CN-9 wait for a slow answer as long as bytes come, and no longer than for the whole of it', async () => {
+    failAt(server, 2, { kind: 'slow', pauseMs: 200 })
+    expect(await read(server, ORDERS_READ, { silence_timeout_ms: 1_200 })).toHaveLength(25)
+    failAt(server, 2, { kind: 'slow', pauseMs: 200 })
+    await failure(read(server, ORDERS_READ, { statement_timeout_ms: 1_000 }), 'DEADLINE_EXCEEDED')
+  })
+
   it('read one page ahead and no more, one request at a time (requests)', async () => {
     server.shop.set({ orders: 100 })
     await using session = await openAt(server)

@@ -231,6 +231,22 @@ describe('records of a GraphQL service', () => {
   })
 })
 
+describe('the catalogue of a GraphQL service', () => {
+  it('lists the root fields that can be read by their name, with their columns', async () => {
+    await using session = await open()
+    const { tables } = await session.discover({})
+    expect(tables.map(({ name }) => name)).toEqual(['capped', 'everything', 'lonely', 'orders', 'pages', 'people'])
+    const [orders] = (await session.discover({ table: 'orders' })).tables
+    expect(orders!.columns.map(({ name, type }) => `${name} ${type.kind}`)).toEqual([
+      ...['id text', 'number int32', 'email text', 'total decimal', 'tags json', 'secret text'],
+    ])
+    await failure(session.discover({ table: 'nowhere' }), 'TABLE_NOT_FOUND')
+    server.introspection = false
+    await using blind = await open()
+    await failure(blind.discover({}), 'UNSUPPORTED')
+  })
+})
+
 describe('a connection within a record', () => {
   const document = `query ($after: String) { orders(first: 10, after: $after) { pageInfo { hasNextPage endCursor } nodes {
     id lines(first: 2) { edges { node { ...L } } pageInfo { hasNextPage endCursor } } } } }

@@ -17,6 +17,8 @@ export type GraphqlFault =
   /** Announces all of the answer, sends half of it and closes. */
   | { readonly kind: 'truncated' }
   | { readonly kind: 'endless' }
+  /** The answer in eight parts with pauses between them. */
+  | { readonly kind: 'slow'; readonly pauseMs: number }
   /** A few kilobytes that unpack to a gigabyte. */
   | { readonly kind: 'bomb' }
   | { readonly kind: 'stalled' }
@@ -152,7 +154,15 @@ export class GraphqlServer {
     const extensions = this.extensions?.()
     const text = rawJson(extensions === undefined ? answer : { ...answer, extensions })
     const status = answer['data'] === undefined ? 400 : 200
-    if (fault?.kind === 'truncated') {
+    if (fault?.kind === 'slow') {
+      response.writeHead(status, { 'content-type': 'application/json' })
+      const part = Math.ceil(text.length / 8)
+      for (let start = 0; start < text.length; start += part) {
+        response.write(text.slice(start, start + part))
+        await sleep(fault.pauseMs)
+      }
+      response.end()
+    } else if (fault?.kind === 'truncated') {
       response.writeHead(200, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) })
       response.write(text.slice(0, text.length / 2), () => response.destroy())
     } else if (this.gzip) send(response, status, { 'content-encoding': 'gzip' }, gzipSync(text))
