@@ -84,7 +84,7 @@ export function dropStaging(load: LoadPlan): string {
 export function deleteDuplicates(load: LoadPlan): readonly [list: string, remove: string] {
   const cursor = load.cursor === undefined ? '' : `${quoteName(load.cursor)} DESC, `
   return [
-    `CREATE TEMPORARY TABLE ${losersTable(load)} ENGINE = InnoDB SELECT ${ARRIVAL} FROM (SELECT ${ARRIVAL},
+    `CREATE TEMPORARY TABLE ${losersTable(load)} (PRIMARY KEY (${ARRIVAL})) ENGINE = InnoDB SELECT ${ARRIVAL} FROM (SELECT ${ARRIVAL},
       ROW_NUMBER() OVER (PARTITION BY ${nameList(load.key)} ORDER BY ${cursor}${ARRIVAL} DESC) AS place
       FROM ${stagingTable(load)}) AS ranked WHERE place > 1`,
     `DELETE s FROM ${stagingTable(load)} AS s JOIN ${losersTable(load)} AS l ON l.${ARRIVAL} = s.${ARRIVAL}`,

@@ -101,11 +101,13 @@ class Write {
     for (const statement of this.#undo) await this.#retried(statement)
   }
 
-  /** Drops what only the write itself needed. */
+  /** Drops what only the write itself needed. A failure here changes no outcome: the next staged load drops the tables
+   * first, and both they and the lock go with the session. */
   async clean(): Promise<void> {
     if (!this.#connection.usable || this.#load === undefined) return
-    if (this.#load.route === 'staged') await this.#retried(dropStaging(this.#load))
-    if (this.#locked) await unlockSwap(this.#connection, this.#load.target!)
+    const ignore = () => undefined
+    if (this.#load.route === 'staged') await this.#retried(dropStaging(this.#load)).then(undefined, ignore)
+    if (this.#locked) await unlockSwap(this.#connection, this.#load.target!).then(undefined, ignore)
   }
 
   async #define(statement: string, undo: string | undefined): Promise<void> {
