@@ -157,8 +157,9 @@ export const POSTGRES_ATTEMPTS: readonly string[] = [
   'SELECT f()',
   "SELECT nextval('s')",
   "SELECT setval('s', 99)",
-  "SELECT E'a'\n'\\'' , pg_reload_conf(), ''",
-  "SELECT e'a' -- x\n '\\'' , pg_reload_conf(), ''",
+  // A string with escapes goes on in the next line, still with escapes: here the call stands outside of it.
+  "SELECT E'a'\n'\\'' , pg_reload_conf() -- '",
+  "SELECT e'a' -- x\n '\\'' , pg_reload_conf() -- '",
   // Letters, nothing, not all of it.
   'SELECT 1\0',
   'SELECT 1\u0001',
