@@ -42,7 +42,7 @@ describeWith(['postgres'], 'state, identity and plans of a Postgres target', ({ 
       expect(await target.readState('nightly')).toEqual([])
     })
 
-    // Seen red with saveState behind the commit.
+    // Seen red with the state saved in front of BEGIN.
     it('is asked for last, and goes with the rows when these are rolled back', async () => {
       await using target = await open(engine, to)
       const order: string[] = []
