@@ -58,7 +58,7 @@ describeWith(['postgres'], 'what a write to Postgres deletes', ({ postgres: engi
       expect(receipt).toMatchObject({ rowsCounted: 0, changes: { deleted: 3 }, policyCounts: { window_emptied: 3 } })
     })
 
-    // Seen red with TimeZone taken out of pinSettings: nine other rows were deleted.
+    // Seen red with TimeZone taken out of pinSettings: other rows were deleted.
     it('takes bounds in UTC, whatever the zone of the server', async () => {
       await to.exec(
         `ALTER DATABASE "${to.name}" SET timezone = 'Asia/Tokyo';
