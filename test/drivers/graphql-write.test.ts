@@ -318,6 +318,18 @@ describe('an idempotent write', () => {
     expect(new Set(keys()).size).toBe(4)
   })
 
+  // Seen red with a retry whatever came beside the error.
+  it('or any other is sent again where it was throttled, but not where a part of it was done (requests)', async () => {
+    failAt(server, 1, { kind: 'errors', code: 'THROTTLED' })
+    // The fault comes after the mutation, so that the row is there twice: a server that throttles has done nothing.
+    expect(await write(plan({}), batches(COLUMNS, rows(1)))).toMatchObject({ rowsConfirmed: 1 })
+    expect(mutations()).toHaveLength(2)
+    server.requests.length = 0
+    failAt(server, 1, { kind: 'errors', code: 'THROTTLED', data: true })
+    await failure(write(plan({}), batches(COLUMNS, rows(1))), 'ROWS_REJECTED')
+    expect(mutations()).toHaveLength(1)
+  })
+
   it('or any other waits out a 429, of which nothing was done', async () => {
     failAt(server, 2, { kind: 'status', status: 429, headers: { 'retry-after': '0' } })
     expect(await write(plan({}), batches(COLUMNS, rows(3)))).toMatchObject({ rowsConfirmed: 3 })

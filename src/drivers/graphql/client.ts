@@ -158,10 +158,10 @@ export class GraphqlTransport {
     this.#pace.observe({}, extensions)
     const complete = errors === undefined || errors.length === 0
     if (data == null || data.kind !== 'object') {
-      if (!complete) throw new GraphqlErrors(firstCode(errors))
+      if (!complete) throw new GraphqlErrors(firstCode(errors), false)
       throw new AirlockError('PROTOCOL_ERROR', { phase: 'query' })
     }
-    if (!complete && request.partial !== true) throw new GraphqlErrors(firstCode(errors))
+    if (!complete && request.partial !== true) throw new GraphqlErrors(firstCode(errors), true)
     return { data, incomplete: !complete }
   }
 

@@ -26,10 +26,13 @@ export class HttpError extends Error {
 /** An answer with `errors`. Holds the code of the first of them, where it may be shown, and no text. */
 export class GraphqlErrors extends Error {
   readonly code: string | undefined
+  /** Something of the request was done: `data` came too. */
+  readonly hasData: boolean
 
-  constructor(code: string | undefined) {
+  constructor(code: string | undefined, hasData: boolean) {
     super('GraphQL errors')
     this.code = code
+    this.hasData = hasData
   }
 }
 
@@ -74,7 +77,7 @@ export function shownCode(value: unknown): string | undefined {
 /** Whether this is the server's word that it takes no more for now, and did nothing. */
 export function isThrottled(error: unknown): boolean {
   if (error instanceof HttpError) return error.status === 429 || isThrottledCode(error.code)
-  return error instanceof GraphqlErrors && isThrottledCode(error.code)
+  return error instanceof GraphqlErrors && !error.hasData && isThrottledCode(error.code)
 }
 
 function isThrottledCode(code: string | undefined): boolean {

@@ -166,7 +166,7 @@ function verdictOf(error: unknown): Verdict {
   if (error instanceof GraphqlErrors) {
     const code = classifyGraphqlError(error)?.code
     const nothingDone = code === 'AUTH_FAILED' || code === 'RATE_LIMITED' || code === 'SERVER_STARTING'
-    return nothingDone ? { outcome: 'unsent', final: true } : { outcome: 'rejected', final: false }
+    return nothingDone && !error.hasData ? { outcome: 'unsent', final: true } : { outcome: 'rejected', final: false }
   }
   if (error instanceof HttpError) {
     if ([400, 409, 413, 422].includes(error.status)) return { outcome: 'rejected', final: false }
