@@ -23,6 +23,7 @@ describe('CSV as it is read', () => {
 
   it('takes a byte order mark off the file, and only there', async () => {
     expect(await read('\ufeffid,b\n1,\ufeffx\n', { columns: { id: 'int64' } })).toEqual([['1', '\ufeffx']])
+    expect(await read('\ufeff1\n', { header: false, columns: { id: 'int64' } })).toEqual([['1']])
   })
 
   it('reads TSV, other separators, and files without a header', async () => {
