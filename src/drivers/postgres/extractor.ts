@@ -82,7 +82,17 @@ async function* oneTransaction(
     await transactions.commit()
     open = false
   } finally {
-    if (open) await transactions.rollback()
+    if (open) await leave(connection, transactions)
+  }
+}
+
+/** Ends the transaction of a read that was left. Where the connection went with the statement, as it does when a row that
+ * is too large cannot be skipped in time, the server has ended it, and the error of the read stands. */
+async function leave(connection: PostgresConnection, transactions: Transactions): Promise<void> {
+  try {
+    await transactions.rollback()
+  } catch (error) {
+    if (connection.usable) throw error
   }
 }
 
