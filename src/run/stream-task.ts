@@ -63,12 +63,12 @@ interface Attempt {
 }
 
 /** Decides by code and by what may be in the target already. All modes but append give the same rows however often they
- * run; an append is repeated only where nothing of it can have stayed, or where its state, kept in the transaction of the
- * rows, tells the next attempt whether they arrived. */
+ * run. An append is repeated only where nothing of it can have stayed: after a lost answer to its commit the server may
+ * still be at work on it, and not even the state that it saves could be seen yet. */
 function mayRepeat(error: AirlockError, { plan, wrote, atomic }: Attempt): boolean {
-  const repeatable = plan === undefined || plan.write.mode !== 'append' || plan.incremental?.place === 'target'
-  if (error.code === 'OUTCOME_UNKNOWN') return repeatable
-  return error.retryable && (repeatable || !wrote || atomic)
+  const appends = plan === undefined || plan.write.mode === 'append'
+  if (error.code === 'OUTCOME_UNKNOWN') return !appends
+  return error.retryable && (!appends || !wrote || atomic)
 }
 
 /** Plans and runs one stream between two open sessions, with its audit records and counters. Throws AirlockError. */
