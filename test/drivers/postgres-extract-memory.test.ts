@@ -30,7 +30,6 @@ describeWith(['postgres'], 'the memory of a Postgres read', ({ postgres: engine 
     return JSON.parse(stdout) as Outcome
   }
 
-  // Broken once: without `pause` the rows were all read ahead, 600 MB of them.
   it.each([undefined, 'pg-copy-text', 'pg-copy-binary'])(
     'is the same for two million rows and a consumer that takes its time (%s)',
     async (raw) => {
