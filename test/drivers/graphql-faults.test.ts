@@ -26,8 +26,8 @@ beforeEach(() => {
 const asked = () => server.requests.filter(({ query }) => query === ORDERS)
 
 describe('an answer that is none', () => {
-  // Broken once each: without `maxResponseSize` and the count beside it `endless` ran into the deadline, without
-  // `maxOutputLength` `bomb` gave PROTOCOL_ERROR after 200 MB, and with a followed 307 the other origin had the key.
+  // Each seen red: without the caps of an answer's bytes, packed and unpacked, with any code shown, without the two
+  // deadlines, with `data` taken beside errors, and without a listener on a body that nobody reads.
   it.each<[GraphqlFault, ErrorCode, object?]>([
     [{ kind: 'status', status: 400 }, 'SQL_INVALID'],
     [{ kind: 'status', status: 401 }, 'AUTH_FAILED'],
@@ -97,6 +97,7 @@ describe('an answer that is none', () => {
 })
 
 describe('CN-14 another origin', () => {
+  // Seen red with redirects followed.
   it.each([302, 307, 308])('hears nothing, whatever a redirect says: %i', async (status) => {
     await using other = { server: await GraphqlServer.start(), [Symbol.asyncDispose]: () => other.server.stop() }
     for (const location of [other.server.url, server.url]) {
