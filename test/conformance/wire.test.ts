@@ -16,7 +16,7 @@ const clients: Record<
       port,
       user: 'u',
       password: 'naive',
-      connectTimeout: 500,
+      connectTimeout: 3_000,
     })
     const connected = new Promise<boolean>((resolve) => {
       connection.once('connect', () => resolve(true))
@@ -30,7 +30,7 @@ const clients: Record<
       port,
       user: 'u',
       password: 'naive',
-      connectionTimeoutMillis: 500,
+      connectionTimeoutMillis: 3_000,
     })
     const connected = new Promise<boolean>((resolve) => {
       client.on('error', () => resolve(false))
@@ -57,6 +57,8 @@ describe.each(['mysql', 'postgres'] as const)('fakes of %s', (protocol) => {
     const client = clients[protocol](fake.port)
     const early = await Promise.race([client.connected, sleep(150, 'waiting')])
     expect(early).toBe('waiting')
+    expect(await settle(() => fake.counts.authAttempts, kind === 'auth-stall' ? 1 : 0, 2_000)).toBeLessThan(2)
+    expect(await settle(() => fake.counts.connections, 1, 2_000)).toBe(1)
     expect(fake.counts).toMatchObject({ open: 1, connections: 1, authAttempts: kind === 'auth-stall' ? 1 : 0 })
     expect(await client.connected).toBe(false)
     client.leave()
