@@ -110,7 +110,7 @@ describeWith(['mysql'], 'how rows get into MySQL', ({ mysql: engine }) => {
     }
   })
 
-  it('a trigger that writes more than was sent is found by the count', async () => {
+  it('a trigger that changes what was sent is found by the checksum', async () => {
     await to.exec(`CREATE TABLE t (id int); CREATE TRIGGER g BEFORE INSERT ON t FOR EACH ROW SET NEW.id = NEW.id + 1`)
     await using target = await defineDriver(mysqlSpec()).open(settings(engine, to))
     const write = target.write(

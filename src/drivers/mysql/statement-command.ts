@@ -1,5 +1,3 @@
-import type { Connection } from 'mysql2'
-
 /** What mysql2 knows of the server's OK packet. */
 interface OkPacket {
   readonly affectedRows?: number
@@ -8,8 +6,9 @@ interface OkPacket {
 
 type Callback = (error: Error | null, header?: OkPacket) => void
 
-/** The parts of mysql2 by which a statement is sent without telling its tracing channel the text. */
+/** The parts of mysql2's connection by which a statement is sent without telling its tracing channel the text. */
 interface Commands {
+  query(options: object, callback: Callback): unknown
   addCommand?(command: unknown): void
   readonly constructor: {
     createQuery?(options: object, values: undefined, callback: Callback, config: unknown): unknown
@@ -17,13 +16,14 @@ interface Commands {
   readonly config: unknown
 }
 
-/** Sends a statement whose text holds values. `query()` would publish it on `diagnostics_channel`, where tracing tools pick
- * it up; where mysql2 no longer has what is used here instead, `query()` has to do. */
-export function submit(connection: Connection, options: object & { readonly sql: string }, callback: Callback): void {
-  const commands = connection as unknown as Commands
+/** Sends a statement whose text holds values over a connection of mysql2. `query()` would publish it on
+ * `diagnostics_channel`, where tracing tools pick it up; where mysql2 no longer has what is used here instead, `query()` has
+ * to do. */
+export function submit(connection: object, options: { readonly sql: string }, callback: Callback): void {
+  const commands = connection as Commands
   const { createQuery } = commands.constructor
   if (commands.addCommand === undefined || createQuery === undefined) {
-    connection.query(options, (error, header) => callback(error, header as OkPacket))
+    commands.query(options, callback)
     return
   }
   commands.addCommand(createQuery.call(commands.constructor, options, undefined, callback, commands.config))
