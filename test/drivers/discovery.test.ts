@@ -212,7 +212,7 @@ describeWith(['mysql', 'postgres'], 'discovery', (engines) => {
       const database = await engine.createDatabase('discovery')
       try {
         const ddl = Array.from(
-          { length: 1000 },
+          { length: 200 },
           (_, n) => `CREATE TABLE t${n} (id INT PRIMARY KEY, a VARCHAR(9) UNIQUE)`,
         )
         await database.exec(ddl.join(';\n'))
