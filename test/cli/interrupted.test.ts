@@ -139,7 +139,6 @@ describeWith(['mysql', 'postgres'], 'a run that is interrupted in the middle of 
     await expectUntouched(load, ended)
   })
 
-  // Seen red with no retries, and with a retry on the session that was lost.
   it.for(['mysql', 'postgres'] as const)(
     '%s ends the session, and the second attempt is complete',
     { timeout: TIMEOUT },

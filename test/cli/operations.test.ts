@@ -54,7 +54,6 @@ describeWith(['mysql', 'postgres'], 'state, past runs and verification from the 
     expect(await p.sessions()).toBe(0)
   })
 
-  // Seen red with the id taken for a path as it is.
   it('lists past runs, shows one, and never leaves the folder of the runs', { timeout: TIMEOUT }, async () => {
     const p = await opened()
     expect((await p.run(['runs', 'list'])).stdout).toContain('no run is kept')

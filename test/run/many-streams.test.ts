@@ -33,7 +33,7 @@ for (const from of ['mysql', 'postgres'] as const satisfies readonly EngineName[
       return { report, order }
     }
 
-    // Seen red with views taken, with exclusions ignored, and without the parents.
+    // Seen red with views taken, and without the parents.
     it('takes every table that is not left out, with the settings of the entry, parents before children', async () => {
       const streams = {
         '*': { mode: 'merge' },
@@ -75,7 +75,7 @@ for (const from of ['mysql', 'postgres'] as const satisfies readonly EngineName[
       }
     })
 
-    // Seen red with skipping left out, and with children that do not wait.
+    // Seen red without the parents.
     it('skips what refers to a stream that failed, says why, and runs the rest', async () => {
       await ends.target.exec('CREATE TABLE zone (id int CHECK (id > 1))')
       const streams = { clerk: {}, shop: {}, zone: {}, old_zone: {} }

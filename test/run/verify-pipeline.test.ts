@@ -25,7 +25,7 @@ for (const [from, to] of [
     })
     const verify = async (changed: object = stream) => (await ends.verify({ orders: changed }))[0]!
 
-    // Seen red with checksums that are not asked for in the write plan, and without the check that there are some.
+    // Seen red with checksums that are not asked for in the write plan.
     it('checksums what is written before the commit, and reports them', async () => {
       const report = await ends.move(stream, { verify: 'checksum' })
       expect(report.verification).toEqual({ kind: 'checksum', ok: true })
@@ -60,7 +60,7 @@ for (const [from, to] of [
       expect((await ends.target.rows('SELECT note FROM orders WHERE id = 2'))[0]).toEqual(['ä€😀'])
     })
 
-    // Seen red with masks left out, and with each comparison turned round.
+    // Seen red with masks left out.
     it('reads both ends later, the source through its masks, and names the columns that differ', async () => {
       await ends.move(stream)
       expect(await verify()).toMatchObject({
