@@ -271,6 +271,15 @@ describe('CN-13 connections', () => {
     await failure(read(server, ORDERS_READ, { statement_timeout_ms: 1_000 }), 'DEADLINE_EXCEEDED')
   })
 
+  // Seen red without the abort of the page that is on its way: the ping waited behind it for its deadline.
+  it('CN-5 are free for the next use where a reader leaves while a page is on its way', async () => {
+    failAt(server, 2, { kind: 'stalled' })
+    await using session = await openAt(server, { statement_timeout_ms: 20_000 })
+    for await (const _ of session.extract({ ...ORDERS_READ, batchBytes: 64 })) break
+    const { ms } = await timed(() => session.ping())
+    expect(ms).toBeLessThan(10_000)
+  })
+
   it('read one page ahead and no more, one request at a time (requests)', async () => {
     server.shop.set({ orders: 100 })
     await using session = await openAt(server)
