@@ -5,7 +5,7 @@ import { everythingIn } from './leaks.js'
 import { failure } from './support.js'
 
 // Guards of this page that were broken once to see it fail: the order of NULL check and quotes (CsvDecoder.#row without
-// `how === PLAIN`), the byte order mark, the width of rows, the UTF-8 check, RecordFeed's limit and its doubling (`#enough`).
+// `how === PLAIN`), the byte order mark, the width of rows, the UTF-8 check, the zeros over converted text, and RecordFeed's limit.
 describe('CSV as it is read', () => {
   it('follows RFC 4180: quotes, separators and line breaks inside of quotes, LF and CRLF, a last line without one', async () => {
     expect(await read('a,b,c\r\n1,"x, ""y""",z\r\n2,"line\nline\r\nline",\n"3",,"q"')).toEqual([

@@ -48,8 +48,8 @@ describe('the files of a root', () => {
   })
 })
 
-// Broken once each to see it fail: Root.#contain, O_NOFOLLOW with the lstat before it, the check of names (table-file.ts),
-// and the second look after opening (Root.read), for the test with the exchanged folder.
+// Broken once each to see it fail: Root.#contain, the check of names (table-file.ts), and the second look after opening
+// (Root.read), for the test with the exchanged folder. The lstat in Root.find has O_NOFOLLOW behind it.
 describe('what is not a file of the root', () => {
   it.each([
     '"../outside/orders.csv"',

@@ -119,7 +119,7 @@ async function cells(source: AsyncIterable<Batch>): Promise<(string | null)[][]>
 }
 
 // Broken once to see it fail: the quotes around text like the null word, around empty text and around a byte order mark,
-// joinQuotes, control characters in JSON, and timestamps with their zone.
+// joinQuotes, and control characters in JSON.
 it.each(SETTINGS)('any cells are the same after a file of %j', async (settings) => {
   const session = await open(folder(), { ...settings, columns: DECLARED })
   await fc.assert(

@@ -82,8 +82,7 @@ const TEXTS: readonly (readonly [string, string, string | undefined])[] = [
   ['array<text>', '{a}}', undefined],
 ]
 
-// Broken once to see it fail: the check of the calendar (DAYS of 31), the sign of offsets, the digits of a scale, and
-// `zone === undefined` for timestamptz.
+// Broken once to see it fail: the check of the calendar (DAYS of 31), the sign of offsets, and the digits of a scale.
 describe('declared types', () => {
   it.each(TEXTS)('%s %j → %j', async (type, text, cell) => {
     const content = `k,v\nx,"${text.replaceAll('"', '""')}"\n`

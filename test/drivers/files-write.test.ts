@@ -122,7 +122,7 @@ describe('a file that is written', () => {
   })
 })
 
-// Broken once to see it fail: isFormula without the apostrophes, and the count.
+// Broken once to see it fail: the escape in CsvEncoder.#text.
 describe('text that a spreadsheet would calculate', () => {
   const columns = [column('id', 'int64'), column('v', 'text')]
   const list = [

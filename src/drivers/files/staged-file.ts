@@ -25,6 +25,7 @@ export class StagedFile {
   #position = 0
   #packer: Duplex | undefined
   #packed: Promise<void> | undefined
+  #refuse: ((error: Error) => void) | undefined
   #open = true
 
   private constructor(folder: string, path: string, handle: FileHandle, packer: Duplex | undefined) {
@@ -34,8 +35,8 @@ export class StagedFile {
     this.#packer = packer
     if (packer !== undefined) {
       this.#packed = this.#drain(packer)
-      // Seen by the next write, and by `finish`.
-      this.#packed.catch(ignoreHere)
+      // Seen by the write that waits or comes next, and by `finish`.
+      this.#packed.catch((error: Error) => this.#refuse?.(error))
     }
   }
 
@@ -69,15 +70,16 @@ export class StagedFile {
   async write(bytes: Uint8Array): Promise<void> {
     const packer = this.#packer
     if (packer === undefined) return await this.#store(bytes)
-    try {
-      await new Promise<void>((resolve, reject) => {
-        packer.write(bytes, (error) => (error ? reject(error) : resolve()))
+    const packed = this.#packed
+    await new Promise<void>((resolve, reject) => {
+      // A stream that is destroyed while it waits for its reader never calls back: the reader's failure has to end this.
+      this.#refuse = reject
+      packer.write(bytes, (error) => {
+        if (!error) return resolve()
+        // Where the disk was full, only the reader of the packed bytes knows it.
+        packed?.then(() => reject(error), reject)
       })
-    } catch (error) {
-      // Where the disk was full, only the reader of the packed bytes knows it.
-      await this.#packed
-      throw error
-    }
+    })
   }
 
   /** Everything is in the file, and on the disk. */
