@@ -84,7 +84,7 @@ describeWith(['postgres'], 'every Postgres type as a source', ({ postgres: engin
   it('is loaded into a column of its own type unchanged', async () => {
     await using source = await open(engine, from)
     await using target = await open(engine, from)
-    const taken = cases.filter(({ ddl }) => !/GENERATED|^(name|"char")$/.test(ddl))
+    const taken = cases.filter(({ ddl }) => !ddl.includes('GENERATED'))
     await from.exec(`DROP TABLE IF EXISTS same_types; CREATE TABLE same_types AS SELECT * FROM every_type WITH NO DATA`)
     const policies = { composite: 'text', hstore: 'text' }
     const select = ['id', ...taken.map(columnOf)]

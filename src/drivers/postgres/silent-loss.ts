@@ -6,7 +6,8 @@ import type { LogicalType } from '../../core/column-type.js'
 export function silentLoss(column: Column, into: string): string | undefined {
   const { type } = column
   if (type.kind === 'bytes' && !/^(bytea|geometry|geography)/.test(into)) return `holds bytes, which ${into} cannot`
-  if (type.kind === 'text' && (into === 'name' || into === '"char"')) return `would be cut to fit ${into}`
+  const cut = (into === 'name' || into === '"char"') && column.sourceType !== into
+  if (type.kind === 'text' && cut) return `would be cut to fit ${into}`
   if (type.kind === 'time' || type.kind === 'timestamp' || type.kind === 'timestamptz') {
     const digits = /^time(?:stamp)?\((\d)\)/.exec(into)?.[1]
     if (digits !== undefined && (type.precision ?? 6) > Number(digits))
