@@ -1,11 +1,11 @@
-import type { Connection } from 'mysql2'
-
 /** The parts of mysql2's connection that handle packets. */
-interface Receiver {
+export interface PacketReceiver {
   sequenceId: number
   /** Packets are kept for later, and counted then. */
   readonly _paused: boolean
   handlePacket(packet?: Packet): void
+  emit(event: 'error', error: Error): boolean
+  destroy(): void
 }
 
 interface Packet {
@@ -25,8 +25,7 @@ export function opensHandshake(first: Uint8Array): boolean {
 
 /** Ends the connection at the first packet that is out of order. mysql2 would write a warning to stderr and go on with it,
  * as if nothing were lost. Errors that a server sends unasked begin to count anew, and are taken. */
-export function refuseForeignPackets(connection: Connection): void {
-  const receiver = connection as unknown as Receiver
+export function refuseForeignPackets(receiver: PacketReceiver): void {
   const handlePacket = receiver.handlePacket
   let refused = false
   receiver.handlePacket = (packet) => {
@@ -36,11 +35,11 @@ export function refuseForeignPackets(connection: Connection): void {
         receiver.sequenceId = packet.sequenceId
       } else {
         refused = true
-        connection.emit('error', Object.assign(new Error('packet'), { code: 'PROTOCOL_PACKETS_OUT_OF_ORDER' }))
-        connection.destroy()
+        receiver.emit('error', Object.assign(new Error('packet'), { code: 'PROTOCOL_PACKETS_OUT_OF_ORDER' }))
+        receiver.destroy()
         return
       }
     }
-    handlePacket.call(connection, packet)
+    handlePacket.call(receiver, packet)
   }
 }

@@ -5,7 +5,7 @@ import { watchFirstBytes } from '../../core/first-bytes.js'
 import { isLoopback, serverNameIndication } from '../../core/tls.js'
 import { AirlockError } from '../../errors/index.js'
 import type { MysqlConfig } from './config.js'
-import { opensHandshake, refuseForeignPackets } from './foreign-packets.js'
+import { opensHandshake, type PacketReceiver, refuseForeignPackets } from './foreign-packets.js'
 import { type LocalFile, localFileStream, refuseFile } from './local-file.js'
 import { isRefusal, submit, withoutText } from './statement-command.js'
 
@@ -256,7 +256,7 @@ export async function connectMysql(
   const connection = mysql2.createConnection(options)
   // One error may follow another when the socket is destroyed; one that nobody listens to would end the process.
   connection.on('error', ignoreLaterError)
-  refuseForeignPackets(connection)
+  refuseForeignPackets(connection as unknown as PacketReceiver)
   try {
     await new Promise<void>((resolve, reject) => {
       watchFirstBytes(context.socket, 5, opensHandshake, () => reject(protocolError()))
