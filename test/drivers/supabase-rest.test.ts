@@ -195,25 +195,28 @@ describeWith(['postgres'], 'the REST channel', ({ postgres: engine }) => {
     await expectNoSockets()
   })
 
-  it.each([301, 302, 307, 308])('CN-14 follows no redirect (%i), so that the key reaches no other origin', async (status) => {
-    const reached: unknown[] = []
-    const other = createServer((request, response) => {
-      reached.push(request.headers)
-      response.end()
-    })
-    await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve))
-    const location = `http://127.0.0.1:${(other.address() as AddressInfo).port}/big`
-    try {
-      await using session = await open()
-      fake.fault = (_, path) => (path.length > 1 ? { kind: 'status', status, headers: { location } } : undefined)
-      await failure(objects(session.extract({ table: 'big' })), 'REDIRECT_REFUSED')
-      const write = session.write({ table: 't', mode: 'append' }, numbers('id', 3))
-      await failure(write, 'REDIRECT_REFUSED')
-      expect(reached).toEqual([])
-    } finally {
-      other.close()
-    }
-  })
+  it.each([301, 302, 307, 308])(
+    'CN-14 follows no redirect (%i), so that the key reaches no other origin',
+    async (status) => {
+      const reached: unknown[] = []
+      const other = createServer((request, response) => {
+        reached.push(request.headers)
+        response.end()
+      })
+      await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve))
+      const location = `http://127.0.0.1:${(other.address() as AddressInfo).port}/big`
+      try {
+        await using session = await open()
+        fake.fault = (_, path) => (path.length > 1 ? { kind: 'status', status, headers: { location } } : undefined)
+        await failure(objects(session.extract({ table: 'big' })), 'REDIRECT_REFUSED')
+        const write = session.write({ table: 't', mode: 'append' }, numbers('id', 3))
+        await failure(write, 'REDIRECT_REFUSED')
+        expect(reached).toEqual([])
+      } finally {
+        other.close()
+      }
+    },
+  )
 
   it('appends everything in one request: all rows or none, and not twice', async () => {
     await using session = await open()
