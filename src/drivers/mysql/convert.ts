@@ -136,29 +136,41 @@ function dateConverter(
   }
 }
 
-/** `a,b` becomes `{"a","b"}`: a member of a SET cannot hold a comma. */
+/** `a,b c` becomes `{a,"b c"}`, quoted where Postgres quotes: checksums compare the text that it prints. A member of a SET
+ * cannot hold a comma. */
 const convertSet: Converter = (builder, buffer, start, end) => {
   const tail = builder.convert((end - start) * 3 + 4)
   const from = builder.tailAt
   let at = from
   tail[at++] = 0x7b
-  if (end > start) {
-    tail[at++] = QUOTE
-    for (let i = start; i < end; i++) {
+  for (let first = start; end > start && first <= end; ) {
+    let last = first
+    while (last < end && buffer[last] !== COMMA) last++
+    const quoted = needsQuotes(buffer, first, last)
+    if (first > start) tail[at++] = COMMA
+    if (quoted) tail[at++] = QUOTE
+    for (let i = first; i < last; i++) {
       const byte = buffer[i]!
-      if (byte === COMMA) {
-        tail[at++] = QUOTE
-        tail[at++] = COMMA
-        tail[at++] = QUOTE
-        continue
-      }
       if (byte === QUOTE || byte === BACKSLASH) tail[at++] = BACKSLASH
       tail[at++] = byte
     }
-    tail[at++] = QUOTE
+    if (quoted) tail[at++] = QUOTE
+    first = last + 1
   }
   tail[at++] = 0x7d
   builder.putConverted(at - from)
+}
+
+/** Whether array_out of Postgres puts an element into quotes: an empty one, NULL, and what has a meaning in an array. */
+function needsQuotes(buffer: Uint8Array, start: number, end: number): boolean {
+  if (end === start) return true
+  if (end - start === 4 && /^null$/i.test(String.fromCharCode(...buffer.subarray(start, end)))) return true
+  for (let i = start; i < end; i++) {
+    const byte = buffer[i]!
+    const isBlank = byte === 0x20 || (byte >= 0x09 && byte <= 0x0d)
+    if (isBlank || byte === QUOTE || byte === BACKSLASH || byte === 0x7b || byte === 0x7d) return true
+  }
+  return false
 }
 
 /** MySQL stores a little-endian SRID in front of WKB; EWKB has it behind the type, announced by a flag. Without an SRID
