@@ -36,7 +36,7 @@ export const LOST: Readonly<Record<EngineName, readonly Lost[]>> = {
         'double_: Infinity → null',
       ],
     },
-    { why: 'the numbers of MySQL have no negative zero', values: ['single: -0 → 0', 'double_: -0 → 0'] },
+    { why: 'MariaDB drops the sign of a zero', values: ['single: -0 → 0', 'double_: -0 → 0'] },
     {
       why: 'out_of_range_dates: MySQL knows the years 0001 to 9999 and no infinity; counted',
       values: [
