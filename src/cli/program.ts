@@ -132,6 +132,7 @@ export function createProgram(context: CommandContext): Command {
     .option('--profile', 'read rows of the table and say what they look like, without a value of them')
     .option('--rows <number>', 'rows that a profile reads', '10000')
     .option('--timeout <seconds>', 'how long a profile may take', '30')
+    .option('--refresh', 'ask the server, even if its answer of the last ten minutes is kept')
     .action(async (connection, table, options) =>
       (await import('./commands/discover.js')).discoverCommand(context, common(), connection, table, options),
     )

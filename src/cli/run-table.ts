@@ -39,12 +39,13 @@ function policyLines(stream: StreamReport): readonly string[] {
 
 /** What became of the rows where it was not one thing, how far an incremental stream came, and what else is worth a line. */
 function furtherLines(stream: StreamReport): readonly string[] {
-  const { changes, state, attempts, notes } = stream
+  const { changes, state, ranges, attempts, notes } = stream
   const counts = Object.entries(changes ?? {}).filter(([, count]) => count > 0)
   const became = counts.map(([name, count]) => `${name} ${formatCount(count)}`).join(', ')
   const lines = [
     ...(counts.length > 1 || stream.rows_rejected > 0 ? [`rows: ${became}`] : []),
     ...(state === null ? [] : [`${state.cursor}: ${state.before ?? 'the beginning'} → ${state.after ?? 'no row yet'}`]),
+    ...(ranges === null ? [] : [`ranges: ${ranges.total}, of which an interrupted run had finished ${ranges.skipped}`]),
     ...(attempts > 1 ? [`${stream.status === 'ok' ? 'done' : 'given up'} after ${attempts} attempts`] : []),
     ...(stream.status === 'ok' ? [] : notes),
   ]

@@ -1,5 +1,7 @@
+import { createHash } from 'node:crypto'
+import type { CacheHit } from '../cache/index.js'
 import { formatType } from '../core/column-type.js'
-import type { CatalogTable, DiscoverRequest } from '../core/driver.js'
+import type { Catalog, CatalogTable, DiscoverRequest } from '../core/driver.js'
 import { serverAddress } from '../core/server-address.js'
 import { findDriver } from '../drivers/builtin.js'
 import { AirlockError } from '../errors/index.js'
@@ -9,6 +11,8 @@ import type { Workspace } from './workspace.js'
 export interface DiscoverOptions extends DiscoverRequest {
   /** Reads rows of `table` and says what they look like. */
   readonly profile?: { readonly rows: number; readonly timeoutMs: number }
+  /** Asks the server, whatever is kept. */
+  readonly refresh?: boolean
   /** Names the database of the connection where it is the schema of a table. */
   readonly showTopology?: boolean
 }
@@ -44,6 +48,8 @@ export interface DiscoveredColumn {
 export interface Discovery {
   readonly server: string
   readonly tables: readonly DiscoveredTable[]
+  /** How old what was kept is, in milliseconds; null where the server was asked. */
+  readonly age_ms: number | null
   /** Of the one table, where it was asked for. */
   readonly profile: TableProfile | null
 }
@@ -62,21 +68,55 @@ export async function discover(
   }
   const hidden = options.showTopology === true ? undefined : await databaseOf(workspace, connection)
   const shown = (schema: string) => (schema === hidden ? null : schema)
-  await using session = await workspace.connect(connection, signal)
-  const catalog = await session.discover(requestOf(options), signal)
+  const { value: catalog, source, ageMs } = await catalogue(workspace, connection, options, signal)
+  const [first] = catalog.tables
   return {
     server: catalog.server,
+    age_ms: source === 'load' ? null : ageMs,
     tables: catalog.tables.map((found) => describe(found, shown)),
     profile:
-      profile === undefined || table === undefined
+      profile === undefined || first === undefined
         ? null
-        : await workspace.audited(
-            'profile',
-            { connection, max_rows: profile.rows },
-            () => profileTable(session, nameOf(catalog.tables[0]!), profile, signal),
-            ({ rows_read }) => ({ rows: rows_read }),
-          ),
+        : await profileOf(workspace, connection, first, profile, signal),
   }
+}
+
+/** The catalogue as it is kept, or as the server gives it. What was kept under other settings does not count. */
+async function catalogue(
+  workspace: Workspace,
+  connection: string,
+  options: DiscoverOptions,
+  signal: AbortSignal,
+): Promise<CacheHit<Catalog>> {
+  const { driver, written } = workspace.config.declaration(connection)
+  const dependsOn = createHash('sha256')
+    .update(JSON.stringify([driver, written]))
+    .digest('hex')
+  const key = ['catalogue', connection, options.schema ?? null, options.table ?? null] as const
+  const cache = await workspace.catalogues()
+  // A profile is of the rows of now, and so are its columns.
+  if (options.refresh === true || options.profile !== undefined) await cache.invalidate(key)
+  const load = async (ofLoad: AbortSignal) => {
+    await using session = await workspace.connect(connection, ofLoad)
+    return await session.discover(requestOf(options), ofLoad)
+  }
+  return await cache.get(key, load, { dependsOn, signal })
+}
+
+async function profileOf(
+  workspace: Workspace,
+  connection: string,
+  table: CatalogTable,
+  limits: NonNullable<DiscoverOptions['profile']>,
+  signal: AbortSignal,
+): Promise<TableProfile> {
+  await using session = await workspace.connect(connection, signal)
+  return await workspace.audited(
+    'profile',
+    { connection, max_rows: limits.rows },
+    () => profileTable(session, nameOf(table), limits, signal),
+    ({ rows_read }) => ({ rows: rows_read }),
+  )
 }
 
 function requestOf({ schema, table }: DiscoverOptions): DiscoverRequest {

@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { createCache, type TwoTierCache } from '../cache/index.js'
 import type { Config } from '../config/config.js'
 import { readEnvironment, type Variables } from '../config/environment.js'
 import { loadConfig } from '../config/load-config.js'
@@ -10,6 +11,8 @@ import { AirlockError } from '../errors/index.js'
 import { parseConnectionUrl } from '../masking/dsn/index.js'
 import { createMasker, type Masker, Secret } from '../masking/index.js'
 import { AuditLog, DebugSink, Telemetry } from '../sinks/index.js'
+
+const CATALOGUE_MS = 600_000
 
 export interface WorkspaceOptions {
   /** airlock.yaml; without it the nearest one from `cwd` upwards. */
@@ -28,6 +31,7 @@ export class Workspace implements AsyncDisposable {
   readonly telemetry: Telemetry
   readonly debug: DebugSink
   #audit: Promise<AuditLog> | undefined
+  #catalogues: Promise<TwoTierCache> | undefined
   #closing: Promise<void> | undefined
 
   private constructor(config: Config, masker: Masker, debug: boolean) {
@@ -55,6 +59,12 @@ export class Workspace implements AsyncDisposable {
   /** Where audit records go, or undefined where the configuration turned them off. */
   get auditDir(): string | undefined {
     return this.config.audit.enabled ? join(this.config.home, 'audit') : undefined
+  }
+
+  /** What servers said of their tables, kept for ten minutes under `home/cache` for all processes. */
+  catalogues(): Promise<TwoTierCache> {
+    this.#catalogues ??= createCache({ dir: join(this.config.home, 'cache', 'catalogues'), ttlMs: CATALOGUE_MS })
+    return this.#catalogues
   }
 
   /** Runs `work` between an intent record and an outcome record; without its intent recorded it does not run. */
@@ -127,6 +137,7 @@ export class Workspace implements AsyncDisposable {
   async #close(): Promise<void> {
     await this.telemetry.stop()
     await this.debug.close()
+    await this.#catalogues?.then((cache) => cache.close(), neverOpened)
     await this.#audit?.then((audit) => audit.close(), neverOpened)
   }
 }

@@ -10,6 +10,7 @@ import { wholeNumber } from '../whole-number.js'
 export interface DiscoverCommandOptions {
   readonly schema?: string
   readonly profile?: boolean
+  readonly refresh?: boolean
   readonly rows: string
   readonly timeout: string
 }
@@ -34,10 +35,14 @@ export async function discoverCommand(
       ...(options.schema === undefined ? {} : { schema: options.schema }),
       ...(table === undefined ? {} : { table }),
       ...(options.profile === true ? { profile: { rows, timeoutMs } } : {}),
+      refresh: options.refresh === true,
       showTopology: common.showTopology === true,
     },
     signal,
   )
+  if (found.age_ms !== null) {
+    output.note(`as it was ${Math.round(found.age_ms / 1000)} seconds ago; --refresh asks the server`)
+  }
   output.result(found, table === undefined ? formatTables(found, output) : formatOne(found, output))
 }
 

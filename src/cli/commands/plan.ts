@@ -99,6 +99,15 @@ function planData(plan: StreamPlan): unknown {
             from: plan.incremental.start.from ?? null,
             lag: plan.incremental.start.lag ?? null,
           },
+    ranges:
+      plan.resume === undefined
+        ? null
+        : {
+            key: plan.resume.ledger.column,
+            total: plan.resume.ledger.bounds.length + 1,
+            skipped: plan.resume.ledger.finished.length,
+            bounds: plan.resume.ledger.bounds,
+          },
     policies: plan.stream.policies,
     columns: plan.columns.map((column) => ({
       name: column.name,
