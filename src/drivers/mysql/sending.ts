@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import type { Batch, Column } from '../../core/batch.js'
+import { unlessAborted } from '../../core/bounded.js'
 import { ContractFilter } from '../../core/contract-filter.js'
 import { abortError } from '../../core/errors-at-boundary.js'
 import { RowChecksums } from '../../core/row-checksums.js'
@@ -78,7 +79,9 @@ export async function sendRows(
     for (
       let next: IteratorResult<Batch> = { value: source.first };
       next.done !== true;
-      next = await sender.unlessRefused(untilAborted(signal, source.rest.next()))
+      next = await sender.unlessRefused(
+        unlessAborted(signal, source.rest.next(), noTearDown, () => abortError(signal, 'write')),
+      )
     ) {
       if (signal.aborted) throw abortError(signal, 'write')
       put(next.value)
@@ -112,18 +115,6 @@ export function slotsOf(load: LoadPlan, count: (policy: string) => void): readon
   })
 }
 
-/** Settles like `work`, or rejects when the signal aborts: a source that hangs is not waited for. */
-async function untilAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
-  let leave: () => void = () => undefined
-  const aborted = new Promise<never>((_, reject) => {
-    leave = () => reject(abortError(signal, 'write'))
-  })
-  aborted.catch(() => undefined)
-  if (signal.aborted) leave()
-  else signal.addEventListener('abort', leave, { once: true })
-  try {
-    return await Promise.race([work, aborted])
-  } finally {
-    signal.removeEventListener('abort', leave)
-  }
+function noTearDown(): void {
+  // A source that hangs is not waited for; its owner tears it down.
 }
