@@ -61,6 +61,15 @@ export async function summariseLog(dir: string): Promise<AuditSummary> {
   return { segments: segments.length, bytes, records, unreadable, first: first ?? null, last: last ?? null, types }
 }
 
+/** Gives every record of the log in `dir` to `onRecord`, oldest first. */
+export async function readAuditLog(dir: string, onRecord: (record: AuditRecord) => void): Promise<void> {
+  for (const { path, bytes } of segmentsOf(dir)) {
+    await eachRecord(path, bytes, (record) => {
+      if (record !== undefined) onRecord(record)
+    })
+  }
+}
+
 /** The line after the last line break is being written, or torn. */
 async function eachRecord(path: string, bytes: number, onRecord: (record: AuditRecord | undefined) => void) {
   await readLines(path, bytes, 4 * AUDIT_DEFAULTS.maxLineBytes, (line, whole) => {

@@ -1,3 +1,4 @@
+import { reconcileRun } from '../../run/reconcile.js'
 import { listReports, type RunEntry, showReport } from '../../run/saved-reports.js'
 import { Workspace } from '../../run/workspace.js'
 import type { CommandContext, GlobalOptions } from '../program.js'
@@ -26,8 +27,14 @@ export async function runsShowCommand(
   const { output } = context
   await using workspace = await Workspace.open({ configFile: common.config, debug: common.debug === true })
   output.use(workspace.masker)
-  const report = await showReport(workspace.config.home, id)
-  output.result(report, formatReport(report, output))
+  const { home } = workspace.config
+  const report = await showReport(home, id)
+  const reconciliation = await reconcileRun(home, workspace.auditDir, report)
+  output.result({ ...report, reconciliation }, formatReport(report, output))
+  if (reconciliation.differences.length === 0) {
+    output.note(`audit log: ${reconciliation.audit}, telemetry: ${reconciliation.telemetry}`)
+  }
+  for (const difference of reconciliation.differences) output.problem(`differs: ${difference}`)
 }
 
 function entryData({ run_id, report }: RunEntry): unknown {
