@@ -161,6 +161,7 @@ function streamOf(file: PlaceMap, name: string, entry: StreamEntry, { defaults =
     ...(identity === undefined ? {} : { identity }),
     ...(entry.select === undefined ? {} : { select: listOf(entry.select) }),
     ...(entry.where === undefined ? {} : { where: entry.where }),
+    ...resumeOf(entry.resume),
     mask: masksOf(file, [...at, 'mask'], entry.mask ?? {}),
     policies: wordsOf({ ...defaults.policies, ...entry.policies }),
     disabled: entry.disabled ?? false,
@@ -232,6 +233,14 @@ function refuseSharedTargets(file: PlaceMap, streams: readonly PipelineStream[])
 
 function windowOf({ from, to }: NonNullable<StreamEntry['window']>): NonNullable<PipelineStream['window']> {
   return { ...(from === undefined ? {} : { from }), ...(to === undefined ? {} : { to }) }
+}
+
+/** Ranges of a resumable load where the file does not say how many. */
+const RANGES = 16
+
+function resumeOf(written: StreamEntry['resume']): Pick<PipelineStream, 'resume'> {
+  if (written === undefined || written === false) return {}
+  return { resume: { ranges: written === true ? RANGES : (written.ranges ?? RANGES) } }
 }
 
 function listOf(value: string | readonly string[]): readonly string[] {

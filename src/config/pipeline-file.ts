@@ -129,6 +129,10 @@ const stream = z.strictObject({
     .strictObject({ from: bound().optional(), to: bound().optional() })
     .optional()
     .describe('Part of the rows: from ≤ cursor < to.'),
+  resume: z
+    .union([z.boolean(), z.strictObject({ ranges: z.int().min(1).max(1000).optional() })])
+    .optional()
+    .describe('Loads by ranges of the key, and goes on after an interruption with those that are missing.'),
   mask: mask.optional(),
   disabled: z.boolean().optional(),
 })

@@ -45,6 +45,8 @@ export interface PipelineStream {
   readonly where?: string
   readonly mask: MaskChoices
   readonly policies: Readonly<Record<string, string>>
+  /** Loads by so many ranges of the key; finished ones outlive an interruption. */
+  readonly resume?: { readonly ranges: number }
   readonly disabled: boolean
   /** A template for every table that its pattern names; expanded against the source's catalogue. */
   readonly wildcard?: Wildcard

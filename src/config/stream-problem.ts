@@ -15,6 +15,10 @@ const STRATEGIES: Readonly<Partial<Record<PipelineStream['mode'], readonly strin
 /** The first setting of a stream that contradicts another, with the way out; undefined where all fit. */
 export function streamProblem(stream: PipelineStream): StreamProblem | undefined {
   const { mode, strategy, cursor, lag, window, policies } = stream
+  if (stream.resume !== undefined) {
+    const problem = resumeProblem(stream)
+    if (problem !== undefined) return { field: 'resume', problem }
+  }
   const incremental = cursor !== undefined && window === undefined
   if (strategy !== undefined && STRATEGIES[mode]?.includes(strategy) !== true) {
     const choices = STRATEGIES[mode]?.join(', ')
@@ -36,5 +40,12 @@ export function streamProblem(stream: PipelineStream): StreamProblem | undefined
   if (policies['null_cursor'] === 'include' && incremental && mode === 'append') {
     return { field: 'policies.null_cursor', problem: 'append would add these rows with every run; use mode merge' }
   }
+  return undefined
+}
+
+function resumeProblem({ table, mode, cursor }: PipelineStream): string | undefined {
+  if (table === undefined) return 'it divides a table by its key; a query or a GraphQL document cannot be resumed'
+  if (cursor !== undefined) return 'a stream with a cursor goes on from its state; leave one of the two out'
+  if (mode === 'delete+insert') return 'it needs mode append, replace or merge'
   return undefined
 }

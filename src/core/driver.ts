@@ -44,6 +44,19 @@ export interface KeyRange {
   readonly to?: string
 }
 
+/** Whose least and greatest value are asked for: a column of whole numbers of one table. */
+export interface KeyBoundsRequest {
+  readonly table: string
+  readonly column: string
+  readonly where?: string
+}
+
+/** Decimal texts; both values are there. */
+export interface KeyBounds {
+  readonly least: string
+  readonly greatest: string
+}
+
 /** Where an incremental read goes on. */
 export interface CursorStart {
   /** The column that grows with every change. */
@@ -286,6 +299,12 @@ export interface Session {
   readState?(pipeline: string | undefined, signal: AbortSignal): Promise<readonly SavedState[]>
   /** Forgets it. */
   resetState?(key: StateKey, signal: AbortSignal): Promise<void>
+  /** What a big load is divided by; undefined for a table without rows. */
+  keyBounds?(request: KeyBoundsRequest, signal: AbortSignal): Promise<KeyBounds | undefined>
+  /** Drops the table in which finished ranges of a load wait (`partTable`), if there is one; any other is refused. */
+  dropStaging?(table: string, signal: AbortSignal): Promise<void>
+  /** The schema of these tables; undefined for the one of the connection. */
+  readonly stagingSchema?: string
   /** What the session's user may do, as far as the catalogue tells. */
   privileges?(signal: AbortSignal): Promise<Privileges>
   /** Forgets transactions, variables, roles and temporary tables, for the next borrower of a pool. Rejects where the

@@ -8,6 +8,8 @@ import type {
   DiscoverRequest,
   Extraction,
   ExtractRequest,
+  KeyBounds,
+  KeyBoundsRequest,
   Privileges,
   QueryLimits,
   QueryResult,
@@ -133,6 +135,35 @@ export class ManagedSession implements AsyncDisposable {
   /** Forgets the state of one stream, so that its next run reads everything. */
   resetState(key: StateKey, signal?: AbortSignal): Promise<void> {
     return this.#exclusive('write', signal, (s) => need(this.#session.resetState, 'state').call(this.#session, key, s))
+  }
+
+  /** Whether a source can say between which keys its rows lie. */
+  get knowsKeyBounds(): boolean {
+    return this.#session.keyBounds !== undefined
+  }
+
+  /** The least and the greatest value of a column of whole numbers; undefined where there is no row. */
+  keyBounds(request: KeyBoundsRequest, signal?: AbortSignal): Promise<KeyBounds | undefined> {
+    return this.#exclusive('plan', signal, (s) =>
+      need(this.#session.keyBounds, 'key bounds').call(this.#session, request, s),
+    )
+  }
+
+  /** Whether finished ranges of a load can wait at this target, with a ledger of them. */
+  get keepsParts(): boolean {
+    return this.keepsState && this.#session.dropStaging !== undefined
+  }
+
+  /** The schema in which they wait; undefined for the one of the connection. */
+  get stagingSchema(): string | undefined {
+    return this.#session.stagingSchema
+  }
+
+  /** Drops a table in which ranges wait, if it is there; any other table is refused. */
+  dropStaging(table: string, signal?: AbortSignal): Promise<void> {
+    return this.#exclusive('write', signal, (s) =>
+      need(this.#session.dropStaging, 'staging').call(this.#session, table, s),
+    )
   }
 
   /** What the user of this session may do; undefined where the driver cannot tell. */

@@ -17,6 +17,12 @@ export interface StateChange {
   readonly after: string | null
 }
 
+/** Of a resumable load: how many ranges it has, and how many an interrupted run had left finished. */
+export interface LoadedRanges {
+  readonly total: number
+  readonly skipped: number
+}
+
 /** What one stream did. Counts are exact; `seconds` is wall-clock time. Keys are those of `--json`. */
 export interface StreamReport {
   readonly stream: string
@@ -47,6 +53,8 @@ export interface StreamReport {
   readonly checksums: Readonly<Record<string, string>> | null
   /** Of an incremental stream: cursor values before and after. */
   readonly state: StateChange | null
+  /** Of a resumable load; `rows_read` are those of this run, `rows_written` all. */
+  readonly ranges: LoadedRanges | null
   /** How often the stream was tried; 0 where it was not. */
   readonly attempts: number
   /** Why it was skipped, and what else a person should know. */

@@ -34,6 +34,13 @@ export interface StreamRun {
 /** What one attempt at a stream came to; the caller adds how many it took. */
 export type StreamOutcome = Omit<StreamReport, 'attempts'>
 
+/** What came out of the masks so far. */
+export interface Seen {
+  rows: number
+  bytes: number
+  batches: number
+}
+
 /** Moves one stream: extract → mask → write → verify → commit. The counts of every station must agree before the commit,
  * or the write is rolled back (COUNT_MISMATCH). Throws AirlockError; nothing of the stream is then in the target. */
 export async function runStream(plan: StreamPlan, run: StreamRun): Promise<StreamOutcome> {
@@ -41,7 +48,7 @@ export async function runStream(plan: StreamPlan, run: StreamRun): Promise<Strea
   const { incremental } = plan
   const extraction = run.source.extract(plan.request, run.signal)
   const masked = maskExtraction(extraction, plan.stream.mask, plan.mask)
-  const seen = { rows: 0, bytes: 0, batches: 0 }
+  const seen: Seen = { rows: 0, bytes: 0, batches: 0 }
   const batches = observed(masked, seen, plan, run.onProgress)
   const key = { pipeline: run.pipeline, stream: plan.stream.name }
   const next = () => incremental && nextState(incremental, extraction.cursor, plan.write.mode === 'append', run.runId)
@@ -95,6 +102,7 @@ export async function runStream(plan: StreamPlan, run: StreamRun): Promise<Strea
             before: incremental.before?.value ?? null,
             after: after?.value ?? incremental.before?.value ?? null,
           },
+    ranges: null,
     notes: plan.notes,
     error: null,
   }
@@ -118,21 +126,23 @@ function requirePosition({ start }: Incremental, read: Extraction): void {
 }
 
 /** What was asked to be compared and was not is no success. */
-function requireChecksums(receipt: WriteReceipt, target: ManagedSession): void {
+export function requireChecksums(receipt: WriteReceipt, target: ManagedSession): void {
   if (receipt.checksums !== undefined) return
   const problem = `${target.family} does not read back what it wrote; use --verify count, and \`airlock verify\` later`
   throw new AirlockError('UNSUPPORTED', { phase: 'verify', params: { problem } })
 }
 
-function compareCounts(read: Extraction, masked: MaskedExtraction, receipt: WriteReceipt): void {
+/** Throws COUNT_MISMATCH where the stations of a read and a write saw different numbers of rows. */
+export function compareCounts(read: Extraction, masked: MaskedExtraction, receipt: WriteReceipt): void {
   if (read.rowsRead === masked.rowsMasked && read.rowsRead === receipt.rowsSent) return
   const problem = `${read.rowsRead} read, ${masked.rowsMasked} masked, ${receipt.rowsSent} sent`
   throw new AirlockError('COUNT_MISMATCH', { phase: 'verify', params: { problem } })
 }
 
-async function* observed(
+/** The batches on their way to the target, counted, each told to `onProgress`. */
+export async function* observed(
   batches: AsyncIterable<Batch>,
-  seen: { rows: number; bytes: number; batches: number },
+  seen: Seen,
   plan: StreamPlan,
   onProgress: ((progress: Progress) => void) | undefined,
 ): AsyncGenerator<Batch, void, undefined> {

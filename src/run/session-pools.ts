@@ -28,14 +28,16 @@ export class SessionPools implements AsyncDisposable {
 
   /** Opens nothing yet. Throws CONFIG_INVALID where one server is both ends and may have one connection only. */
   static async create(workspace: Workspace, pipeline: Pipeline, wanted: number): Promise<SessionPools> {
-    const parallel = Math.max(1, Math.min(wanted, await streamsWithin(workspace, pipeline)))
-    const pool = (name: string) =>
+    // What waits at the target for a resumable stream is read there while it is written.
+    const further = pipeline.streams.some((stream) => stream.resume !== undefined && !stream.disabled) ? 1 : 0
+    const parallel = Math.max(1, Math.min(wanted, await streamsWithin(workspace, pipeline, further)))
+    const pool = (name: string, each: number) =>
       new SessionPool({
-        max: parallel,
+        max: parallel * each,
         acquireTimeoutMs: ACQUIRE_MS,
         open: opener(workspace, name),
       })
-    return new SessionPools(parallel, pool(pipeline.source), pool(pipeline.target))
+    return new SessionPools(parallel, pool(pipeline.source, 1), pool(pipeline.target, 1 + further))
   }
 
   /** Lends one end to `work`, out of the same connections as the streams'. */
@@ -102,19 +104,25 @@ function opener(workspace: Workspace, name: string): (signal: AbortSignal) => Pr
 }
 
 /** How many streams may run at one time. Two connections to one server with one user share the smaller of their
- * `max_connections`, and each stream takes two of them. */
-async function streamsWithin(workspace: Workspace, { source, target }: Pipeline): Promise<number> {
-  const limit = Math.min(await limitOf(workspace, source), await limitOf(workspace, target))
-  const [from, to] = [await workspace.serverOf(source), await workspace.serverOf(target)]
-  if (from === undefined || from !== to) return limit
-  if (limit < 2) {
-    const problem = 'both ends are on one server, and a stream takes a connection at each: set 2 or more'
-    throw new AirlockError('CONFIG_INVALID', {
-      phase: 'plan',
-      params: { at: `connections.${target}.max_connections`, problem },
-    })
+ * `max_connections`, and each stream takes two of them. `further` is how many more a stream takes of the target. */
+async function streamsWithin(workspace: Workspace, { source, target }: Pipeline, further: number): Promise<number> {
+  const limits = [await limitOf(workspace, source), await limitOf(workspace, target)] as const
+  if (limits[1] < 1 + further) {
+    throw tooFew(target, 'a resumable stream takes two connections of its target: set 2 or more')
   }
-  return Math.floor(limit / 2)
+  const limit = Math.min(...limits)
+  const [from, to] = [await workspace.serverOf(source), await workspace.serverOf(target)]
+  if (from === undefined || from !== to) return Math.min(limits[0], Math.floor(limits[1] / (1 + further)))
+  if (limit < 2 + further) {
+    const problem = `both ends are on one server, and a stream takes a connection at each: set ${2 + further} or more`
+    throw tooFew(target, problem)
+  }
+  return Math.floor(limit / (2 + further))
+}
+
+function tooFew(connection: string, problem: string): AirlockError {
+  const at = `connections.${connection}.max_connections`
+  return new AirlockError('CONFIG_INVALID', { phase: 'plan', params: { at, problem } })
 }
 
 async function limitOf(workspace: Workspace, name: string): Promise<number> {

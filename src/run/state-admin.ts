@@ -1,6 +1,8 @@
 import type { Pipeline } from '../config/pipeline.js'
-import type { SavedState } from '../core/driver.js'
+import type { SavedState, StateKey } from '../core/driver.js'
+import type { ManagedSession } from '../core/managed-session.js'
 import { AirlockError } from '../errors/index.js'
+import { ledgerKey, ledgerStream, parseLedger, rangeCount } from './resume-ledger.js'
 import { HomeState } from './state-store.js'
 import { parseState } from './stream-state.js'
 import type { Workspace } from './workspace.js'
@@ -26,10 +28,12 @@ export async function showState(
   if (pipeline === undefined) return entries
   await using target = await workspace.connect(pipeline.target, signal)
   if (!target.keepsState) return entries
-  return [...(await target.readState(pipeline.name, signal)).map(entryOf('target')), ...entries]
+  const saved = await target.readState(pipeline.name, signal)
+  return [...saved.map((state) => partsEntry(state, target.stagingSchema) ?? entryOf('target')(state)), ...entries]
 }
 
-/** Forgets where one stream goes on, so that its next run reads everything. Throws USAGE where nothing is kept of it. */
+/** Forgets where one stream goes on, so that its next run reads everything, and drops the table in which finished ranges
+ * of an interrupted load wait. Throws USAGE where nothing is kept of it. */
 export async function resetState(
   workspace: Workspace,
   pipeline: Pipeline,
@@ -46,10 +50,35 @@ export async function resetState(
     if (known.some((entry) => entry.kept_in === 'home')) await new HomeState(workspace.config.home).reset(key)
     if (known.some((entry) => entry.kept_in === 'target')) {
       await using target = await workspace.connect(pipeline.target, signal)
+      await forgetParts(target, key, signal)
       await target.resetState(key, signal)
     }
   })
   return known
+}
+
+async function forgetParts(target: ManagedSession, { pipeline, stream }: StateKey, signal: AbortSignal): Promise<void> {
+  if (!target.keepsParts) return
+  const key = ledgerKey(pipeline, stream)
+  const saved = (await target.readState(pipeline, signal)).find((state) => state.stream === key.stream)
+  if (saved === undefined) return
+  const table = parseLedger(saved, target.stagingSchema)?.table
+  if (table !== undefined) await target.dropStaging(table, signal)
+  await target.resetState(key, signal)
+}
+
+/** The ledger of an interrupted load, under the name of its stream. */
+function partsEntry(saved: SavedState, schema: string | undefined): StateEntry | undefined {
+  const stream = ledgerStream(saved)
+  if (stream === undefined) return undefined
+  const ledger = parseLedger(saved, schema)
+  const value = ledger && `${ledger.finished.length} of ${rangeCount(ledger)} ranges`
+  const { pipeline, savedAt } = saved
+  return {
+    ...{ pipeline, stream, kept_in: 'target', run: null, saved_at: savedAt },
+    cursor: ledger?.column ?? null,
+    value: value ?? null,
+  }
 }
 
 function entryOf(kept_in: 'target' | 'home'): (saved: SavedState) => StateEntry {

@@ -10,6 +10,7 @@ import { AirlockError } from '../errors/index.js'
 import { refuseUnmasked } from './deny-unmasked.js'
 import { handOver } from './hand-over.js'
 import { cursorColumn, type Incremental, isIncremental, planIncremental, requireIncremental } from './incremental.js'
+import { planResume, type ResumePlan } from './resume-plan.js'
 import type { HomeState } from './state-store.js'
 import { targetGone } from './stream-state.js'
 
@@ -42,6 +43,8 @@ export interface StreamPlan {
   readonly outline: WriteOutline
   /** Of a stream that goes on where its last run stopped. */
   readonly incremental: Incremental | undefined
+  /** Of a stream that loads by ranges of its key. */
+  readonly resume: ResumePlan | undefined
   /** What a person should know beside the notes of the outline. */
   readonly notes: readonly string[]
 }
@@ -81,8 +84,18 @@ export async function planStream(
   const write = writeOf(stream, mode, rules)
   const outline = await target.outline(write, masks.columns, signal)
   if (incremental?.start.from !== undefined && !outline.targetExists) throw targetGone(stream)
+  const resume =
+    stream.resume === undefined
+      ? undefined
+      : await planResume(stream, {
+          ...{ source, target, signal, columns: described.columns, masked: masks.columns },
+          ...{ pipeline: rules.pipeline, sourceName: rules.sourceName, maskKey: rules.maskKey },
+          fullRefresh: rules.fullRefresh === true,
+        })
   const masked = Object.keys(stream.mask).length > 0
-  const raw = handOver(source, target, { masked, checksum: rules.checksum === true, outline })
+  // The rows of a range go into another table than the one of the outline.
+  const raw =
+    resume === undefined ? handOver(source, target, { masked, checksum: rules.checksum === true, outline }) : undefined
   return {
     stream,
     request: raw === undefined ? request : { ...request, raw },
@@ -94,7 +107,8 @@ export async function planStream(
     estimatedRows: incremental?.start.from === undefined ? described.estimatedRows : undefined,
     outline,
     incremental,
-    notes: notesOf(stream, incremental),
+    resume,
+    notes: [...notesOf(stream, incremental), ...(resume?.notes ?? [])],
   }
 }
 

@@ -3,6 +3,7 @@ import { withRetries } from '../core/retry.js'
 import { AirlockError } from '../errors/index.js'
 import type { RunOptions } from './local-runner.js'
 import type { StreamReport } from './report.js'
+import { runResumable } from './resume-run.js'
 import { runStream, type StreamOutcome, secondsSince } from './run-stream.js'
 import type { Ends, SessionPools } from './session-pools.js'
 import { planStream, type StreamPlan, type StreamRules } from './stream-plan.js'
@@ -78,7 +79,7 @@ async function moveStream(
   context: StreamContext,
   tried: Attempt,
 ): Promise<StreamOutcome> {
-  const { workspace, runId, signal, options, rules } = context
+  const { workspace, runId, signal, options, rules, pools } = context
   const { telemetry } = workspace
   tried.atomic = ends.target.capabilities.atomicWrites !== false
   const planned = await planStream(stream, ends.source, ends.target, rules, signal)
@@ -92,7 +93,12 @@ async function moveStream(
     intent,
     () => {
       tried.wrote = true
-      return runStream(planned, { ...ends, runId, pipeline, home, signal, verify, onProgress })
+      const run = { ...ends, runId, pipeline, home, signal, verify, onProgress }
+      if (planned.resume === undefined) return runStream(planned, run)
+      return runResumable(planned, planned.resume, {
+        ...run,
+        secondTarget: (work) => pools.useOne('target', signal, work),
+      })
     },
     (done) => ({ rows: done.rows_written, bytes: done.bytes, route: done.route, policies: done.policies }),
   )
@@ -168,6 +174,7 @@ function emptyReport(
     verification: { kind: 'none', ok: false },
     checksums: null,
     state: null,
+    ranges: null,
     attempts: 0,
     notes: [],
     error: error?.toJSON() ?? null,

@@ -5,6 +5,8 @@ import type {
   DiscoverRequest,
   Extraction,
   ExtractRequest,
+  KeyBounds,
+  KeyBoundsRequest,
   OpenContext,
   Privileges,
   QueryLimits,
@@ -23,9 +25,11 @@ import { AirlockError } from '../../errors/index.js'
 import type { MysqlConfig } from './config.js'
 import { discoverMysql } from './discovery.js'
 import { extractRows, type StatementOwner } from './extractor.js'
+import { keyBounds } from './key-bounds.js'
 import { planLoad } from './load-plan.js'
 import { connectMysql, type MysqlConnection } from './native.js'
 import { outlineOf } from './outline.js'
+import { dropPartTable } from './part-tables.js'
 import { queryMysql } from './query.js'
 import type { Transport } from './row-sender.js'
 import { describeSource } from './source.js'
@@ -113,6 +117,15 @@ export class MysqlSession implements Session, StatementOwner {
   async resetState(key: StateKey, signal: AbortSignal): Promise<void> {
     if (this.#config.read_only) throw new AirlockError('READ_ONLY', { phase: 'write' })
     return await this.cancelOnAbort(signal, () => resetState(this.#connection, key))
+  }
+
+  keyBounds(request: KeyBoundsRequest, signal: AbortSignal): Promise<KeyBounds | undefined> {
+    return this.cancelOnAbort(signal, () => keyBounds(this.#connection, request))
+  }
+
+  async dropStaging(table: string, signal: AbortSignal): Promise<void> {
+    if (this.#config.read_only) throw new AirlockError('READ_ONLY', { phase: 'write' })
+    return await this.cancelOnAbort(signal, () => dropPartTable(this.#connection, table))
   }
 
   async ping(): Promise<void> {

@@ -11,6 +11,7 @@ import { alterTable } from './evolve.js'
 import { advanceSequences, identityColumn } from './identity.js'
 import { type LoadPlan, planLoad } from './load-plan.js'
 import type { PostgresConnection } from './native.js'
+import { ensurePartSchema } from './part-tables.js'
 import { type Sent, sendRows } from './sending.js'
 import { addPrimaryKey, createStaging, createTable, settleDuplicates } from './staging.js'
 import { createNewcomer, newcomer, swapTables } from './swap.js'
@@ -33,6 +34,7 @@ export async function loadRows(
 ): Promise<WriteReceipt> {
   const load = await lockedPlan(connection, plan, source.first.columns)
   const created = load.target === undefined
+  if (created) await ensurePartSchema(connection, plan.table)
   if (created) await connection.query(createTable(load, plan.identity === true ? identityColumn(load) : undefined))
   const sums = WriteChecksums.of(plan, load)
   const send = (into?: string) =>

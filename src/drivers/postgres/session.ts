@@ -5,6 +5,8 @@ import type {
   DiscoverRequest,
   Extraction,
   ExtractRequest,
+  KeyBounds,
+  KeyBoundsRequest,
   OpenContext,
   Privileges,
   QueryLimits,
@@ -22,9 +24,11 @@ import { withinTime } from '../../core/query-time.js'
 import type { PostgresConfig } from './config.js'
 import { discoverPostgres } from './discovery.js'
 import { extractRows, type ReadBy, type StatementOwner } from './extractor.js'
+import { keyBounds } from './key-bounds.js'
 import { planLoad } from './load-plan.js'
 import { connectPostgres, type PostgresConnection } from './native.js'
 import { outlineOf } from './outline.js'
+import { dropPartTable, PART_SCHEMA } from './part-tables.js'
 import { queryPostgres } from './query.js'
 import { relayFormats } from './relay.js'
 import { describeSource } from './source.js'
@@ -48,6 +52,7 @@ export class PostgresSession implements Session, StatementOwner {
   #settings: ReturnType<typeof pinSettings> | undefined
   #statementMs: number | undefined
   #readBy: ReadBy = 'copy'
+  readonly stagingSchema = PART_SCHEMA
 
   private constructor(
     connection: PostgresConnection,
@@ -121,6 +126,14 @@ export class PostgresSession implements Session, StatementOwner {
 
   resetState(key: StateKey): Promise<void> {
     return resetState(this.#connection, this.#transactions, key)
+  }
+
+  keyBounds(request: KeyBoundsRequest, signal: AbortSignal): Promise<KeyBounds | undefined> {
+    return this.cancelOnAbort(signal, () => this.#transactions.reading(() => keyBounds(this.#connection, request)))
+  }
+
+  dropStaging(table: string, signal: AbortSignal): Promise<void> {
+    return this.cancelOnAbort(signal, () => dropPartTable(this.#connection, this.#transactions, table))
   }
 
   async ping(): Promise<void> {

@@ -1,0 +1,230 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
+import { divide } from '../../src/run/resume-plan.js'
+import { type Engine, type EngineName, FaultProxy, type TestDatabase } from '../../src/testing/index.js'
+import { start } from '../cli/airlock.js'
+import { describeWith } from '../setup/engines.js'
+import { type TwoEnds, twoEnds } from './two-ends.js'
+
+const ROWS = 20_000
+const STREAM = { mode: 'replace', resume: true }
+const TIMEOUT = 120_000
+
+for (const [from, to] of [
+  ['mysql', 'postgres'],
+  ['postgres', 'mysql'],
+] as const satisfies readonly (readonly [EngineName, EngineName])[]) {
+  describeWith([from, to], `a resumable load from ${from} to ${to}`, (engines: Record<string, Engine>) => {
+    let ends: TwoEnds
+    beforeAll(async () => {
+      ends = await twoEnds(engines[from]!, engines[to]!)
+      await ends.source.exec(`
+        CREATE TABLE orders (id BIGINT NOT NULL PRIMARY KEY, amount DECIMAL(10,2), note VARCHAR(200))`)
+      for (let done = 0; done < ROWS; done += 500) {
+        const rows = Array.from({ length: 500 }, (_, at) => `(${done + at}, ${(done + at) / 4}, '${'n'.repeat(100)}')`)
+        await ends.source.exec(`INSERT INTO orders VALUES ${rows.join(', ')}`)
+      }
+    })
+    afterAll(() => ends[Symbol.asyncDispose]())
+    beforeEach(async () => {
+      await ends.configure({})
+      const staging = to === 'postgres' ? 'DROP SCHEMA IF EXISTS _airlock_staging CASCADE;' : ''
+      await ends.target.exec(`${staging} DROP TABLE IF EXISTS _airlock_state; DROP TABLE IF EXISTS orders;
+        CREATE TABLE orders (id BIGINT PRIMARY KEY, amount DECIMAL(10,2), note VARCHAR(200));
+        INSERT INTO orders VALUES (-7, 1, 'old')`)
+    })
+    const digest = (database: TestDatabase) =>
+      database.rows('SELECT COUNT(*), SUM(id), SUM(amount), SUM(CHAR_LENGTH(note)) FROM orders')
+    const staging = () =>
+      ends.target.rows("SELECT table_name FROM information_schema.tables WHERE table_name LIKE '%airlock_part%'")
+    const hasState = async () =>
+      (await ends.target.rows("SELECT 1 FROM information_schema.tables WHERE table_name = '_airlock_state'")).length > 0
+    const finished = async (): Promise<number> => {
+      if (!(await hasState())) return 0
+      const [row] = await ends.target.rows("SELECT value FROM _airlock_state WHERE stream = 'orders#parts'")
+      return row === undefined ? 0 : (JSON.parse(row[0]!) as { finished: unknown[] }).finished.length
+    }
+    /** Waits until several ranges are there, and some are not. */
+    const inTheMiddle = async () => {
+      for (const deadline = Date.now() + 60_000; Date.now() < deadline; await sleep(20))
+        if ((await finished()) >= 3) return
+      throw new Error('no range was finished')
+    }
+    const slowly = async () => {
+      const proxy = await FaultProxy.start(engines[from]!, { kind: 'throttle', bytesPerSecond: 400_000 })
+      await ends.configure({ source: { port: proxy.port } })
+      return proxy
+    }
+    const expectUntouched = async () => {
+      expect(await ends.target.rows('SELECT id, note FROM orders')).toEqual([['-7', 'old']])
+    }
+    const expectArrived = async (rowsRead: number, skipped: number, stream: object = STREAM) => {
+      await ends.configure({})
+      const report = await ends.move(stream)
+      expect(report).toMatchObject({ rows_read: rowsRead, rows_written: ROWS, ranges: { total: 16, skipped } })
+      expect(await digest(ends.target)).toEqual(await digest(ends.source))
+      expect([await staging(), await finished()]).toEqual([[], 0])
+    }
+
+    it('goes on with the missing ranges after its process was killed', { timeout: TIMEOUT }, async () => {
+      const proxy = await slowly()
+      await writeFile(
+        join(ends.folder, 'nightly.yaml'),
+        JSON.stringify({ name: 'nightly', source: 'from', target: 'to', streams: { orders: STREAM } }),
+      )
+      const running = start(['run', 'nightly.yaml'], { cwd: ends.folder, env: ends.env })
+      await inTheMiddle()
+      running.child.kill('SIGKILL')
+      expect((await running.ended).signal).toBe('SIGKILL')
+      await proxy.close()
+      await engines[to]!.endSessions({ user: ends.target.user })
+      await expectUntouched()
+      const done = await finished()
+      expect(done).toBeGreaterThanOrEqual(3)
+      expect(done).toBeLessThan(16)
+      // 20,000 consecutive keys in 16 ranges.
+      await expectArrived(ROWS - done * (ROWS / 16), done)
+    })
+
+    it('goes on after its session was ended at the target', { timeout: TIMEOUT }, async () => {
+      const proxy = await slowly()
+      const running = ends.run({ orders: STREAM }, { retries: 0 })
+      await inTheMiddle()
+      await engines[to]!.endSessions({ user: ends.target.user })
+      const report = await running
+      await proxy.close()
+      expect(report.streams[0]!.status).toBe('failed')
+      await expectUntouched()
+      const done = await finished()
+      await ends.configure({})
+      expect((await ends.plan({ orders: STREAM }))[0]!.notes.join()).toContain(`${done} of 16 ranges of id wait`)
+      await expectArrived(ROWS - done * (ROWS / 16), done)
+    })
+
+    it('begins anew where the stream is another one now', { timeout: TIMEOUT }, async () => {
+      const proxy = await slowly()
+      const running = ends.run({ orders: STREAM }, { retries: 0 })
+      await inTheMiddle()
+      await engines[to]!.endSessions({ user: ends.target.user })
+      await running
+      await proxy.close()
+      const before = await staging()
+      expect(before.length).toBe(1)
+      await ends.configure({})
+      const masked = { ...STREAM, mask: { note: 'redact' } }
+      expect((await ends.plan({ orders: masked }))[0]!.notes.join()).toContain('begins anew')
+      // A plan drops nothing.
+      expect(await staging()).toEqual(before)
+      expect(await ends.move(masked)).toMatchObject({ rows_read: ROWS, ranges: { total: 16, skipped: 0 } })
+      expect(await ends.target.rows(`SELECT COUNT(*) FROM orders WHERE note = '${'n'.repeat(100)}'`)).toEqual([['0']])
+      expect(await staging()).toEqual([])
+    })
+
+    it('merges and appends too, and verifies contents', { timeout: TIMEOUT }, async () => {
+      for (const mode of ['append', 'merge']) {
+        const report = await ends.move({ mode, resume: { ranges: 3 } }, { verify: 'checksum' })
+        expect(report).toMatchObject({ rows_read: ROWS, ranges: { total: 3, skipped: 0 }, mode })
+      }
+      expect(await ends.target.rows('SELECT COUNT(*) FROM orders')).toEqual([[String(ROWS + 1)]])
+    })
+  })
+}
+
+describeWith(['mysql', 'postgres'], 'a resumable load', (engines) => {
+  let ends: TwoEnds
+  beforeAll(async () => {
+    ends = await twoEnds(engines.mysql, engines.postgres)
+    await ends.source.exec(`CREATE TABLE orders (id INT NOT NULL PRIMARY KEY, note VARCHAR(20));
+      INSERT INTO orders VALUES (-5, 'a'), (3, 'b'), (70, 'c');
+      CREATE TABLE named (name VARCHAR(20) NOT NULL PRIMARY KEY)`)
+  })
+  afterAll(() => ends[Symbol.asyncDispose]())
+  beforeEach(() => ends.target.exec('DROP TABLE IF EXISTS orders; DROP TABLE IF EXISTS _airlock_state'))
+  const refusal = async (stream: object) => {
+    const { error } = (await ends.run({ orders: stream })).streams[0]!
+    return [error?.code, error?.message]
+  }
+
+  it('does not write what waits twice when it ends between the commit and the drop', { timeout: TIMEOUT }, async () => {
+    const schema = '_airlock_staging'
+    // What every staging table depends on cannot be dropped by its owner: the event trigger refuses.
+    await ends.target.exec(
+      `CREATE FUNCTION refuse() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN
+        IF to_regclass('public.orders') IS NOT NULL THEN
+          PERFORM pg_terminate_backend(pg_backend_pid());
+        END IF; END $$;
+      CREATE EVENT TRIGGER no_drop ON ddl_command_start WHEN TAG IN ('DROP TABLE') EXECUTE FUNCTION refuse()`,
+      'admin',
+    )
+    const first = await ends.move(STREAM)
+    await ends.target.exec('DROP EVENT TRIGGER no_drop; DROP FUNCTION refuse', 'admin')
+    expect(first.notes.join()).toContain('the staging table is left to the next run')
+    const waiting = `SELECT count(*) FROM pg_tables WHERE schemaname = '${schema}'`
+    expect(await ends.target.rows(waiting)).toEqual([['1']])
+    await ends.source.exec("UPDATE orders SET note = 'changed' WHERE id = 3")
+    expect(await ends.move(STREAM)).toMatchObject({ rows_read: 3, ranges: { skipped: 0 } })
+    await ends.source.exec("UPDATE orders SET note = 'b' WHERE id = 3")
+    expect(await ends.target.rows('SELECT id, note FROM orders ORDER BY id')).toEqual([
+      ['-5', 'a'],
+      ['3', 'changed'],
+      ['70', 'c'],
+    ])
+    expect(await ends.target.rows(waiting)).toEqual([['0']])
+  })
+
+  it('gives up what waits for more than 7 days, also of other streams', { timeout: TIMEOUT }, async () => {
+    const ledger = (hex: string) =>
+      JSON.stringify({
+        ...{ version: 1, of: 'x', table: `_airlock_staging._airlock_part_${hex.repeat(12)}`, column: 'id' },
+        ...{ bounds: [], finished: [{ range: 0, rows: 1, bytes: 1 }], done: false },
+      })
+    await ends.move(STREAM)
+    await ends.target.exec(`
+      CREATE TABLE _airlock_staging._airlock_part_aaaaaaaaaaaa (id int);
+      CREATE TABLE _airlock_staging._airlock_part_bbbbbbbbbbbb (id int);
+      INSERT INTO _airlock_state VALUES ('nightly', 'old#parts', '${ledger('a')}', now() - interval '8 days'),
+        ('nightly', 'young#parts', '${ledger('b')}', now() - interval '6 days')`)
+    await ends.move(STREAM)
+    expect(await ends.target.rows("SELECT tablename FROM pg_tables WHERE schemaname = '_airlock_staging'")).toEqual([
+      ['_airlock_part_bbbbbbbbbbbb'],
+    ])
+    expect(await ends.target.rows('SELECT stream FROM _airlock_state')).toEqual([['young#parts']])
+    await ends.target.exec('DROP SCHEMA _airlock_staging CASCADE')
+  })
+
+  it('drops nothing that a forged ledger names', { timeout: TIMEOUT }, async () => {
+    await ends.move(STREAM)
+    await ends.target.exec(`CREATE TABLE mine (id int);
+      INSERT INTO _airlock_state VALUES ('nightly', 'orders#parts',
+        '{"version":1,"of":"x","table":"mine","column":"id","bounds":[],"finished":[],"done":true}', now())`)
+    await ends.move(STREAM)
+    expect(await ends.target.rows("SELECT to_regclass('mine')::text")).toEqual([['mine']])
+  })
+
+  it('refuses what it cannot divide, with the rule', { timeout: TIMEOUT }, async () => {
+    expect(await refusal({ ...STREAM, table: 'named' })).toEqual([
+      'CONFIG_INVALID',
+      expect.stringContaining('a key of one column of whole numbers'),
+    ])
+    expect(await refusal({ ...STREAM, mask: { id: 'tokenize' } })).toEqual([
+      'POLICY_REFUSED',
+      expect.stringContaining('which is masked'),
+    ])
+    for (const other of [{ cursor: 'id' }, { mode: 'delete+insert' }, { query: 'SELECT 1' }]) {
+      await expect(ends.run({ orders: { ...STREAM, ...other } })).rejects.toMatchObject({ code: 'CONFIG_INVALID' })
+    }
+    await ends.configure({ target: { max_connections: 1 } })
+    await expect(ends.run({ orders: STREAM })).rejects.toThrow('set 2 or more')
+    await ends.configure({})
+  })
+
+  it('divides what is there: fewer ranges than values, and the ends of 64 bits', () => {
+    expect(divide(undefined, 16)).toEqual([])
+    expect(divide({ least: '5', greatest: '5' }, 16)).toEqual([])
+    expect(divide({ least: '-1', greatest: '1' }, 16)).toEqual(['0', '1'])
+    expect(divide({ least: '-9223372036854775808', greatest: '9223372036854775807' }, 2)).toEqual(['0'])
+    expect(divide({ least: '0', greatest: '18446744073709551615' }, 4)[2]).toBe('13835058055282163712')
+  })
+})
