@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { afterAll, expect, it } from 'vitest'
 import type { LogicalKind } from '../../src/core/column-type.js'
 import type { Engine, EngineName, TestDatabase } from '../../src/testing/index.js'
 import { cellsByColumn } from '../drivers/postgres-type-table.js'
