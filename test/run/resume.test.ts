@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import { divide } from '../../src/run/resume-plan.js'
+import { resetState, showState } from '../../src/run/state-admin.js'
 import { type Engine, type EngineName, FaultProxy, type TestDatabase } from '../../src/testing/index.js'
 import { start } from '../cli/airlock.js'
 import { describeWith } from '../setup/engines.js'
@@ -60,10 +61,10 @@ for (const [from, to] of [
     const expectUntouched = async () => {
       expect(await ends.target.rows('SELECT id, note FROM orders')).toEqual([['-7', 'old']])
     }
-    const expectArrived = async (rowsRead: number, skipped: number, stream: object = STREAM) => {
+    const expectArrived = async (rowsRead: number, skipped: number, rows = ROWS) => {
       await ends.configure({})
-      const report = await ends.move(stream)
-      expect(report).toMatchObject({ rows_read: rowsRead, rows_written: ROWS, ranges: { total: 16, skipped } })
+      const report = await ends.move(STREAM)
+      expect(report).toMatchObject({ rows_read: rowsRead, rows_written: rows, ranges: { total: 16, skipped } })
       expect(await digest(ends.target)).toEqual(await digest(ends.source))
       expect([await staging(), await finished()]).toEqual([[], 0])
     }
@@ -100,7 +101,46 @@ for (const [from, to] of [
       const done = await finished()
       await ends.configure({})
       expect((await ends.plan({ orders: STREAM }))[0]!.notes.join()).toContain(`${done} of 16 ranges of id wait`)
-      await expectArrived(ROWS - done * (ROWS / 16), done)
+      // The last range has no end: what came since the ranges were planned is read too.
+      await ends.source.exec(`INSERT INTO orders VALUES (${ROWS + 5}, 1, 'late')`)
+      await expectArrived(ROWS - done * (ROWS / 16) + 1, done, ROWS + 1)
+      await ends.source.exec(`DELETE FROM orders WHERE id = ${ROWS + 5}`)
+    })
+
+    it('tries a lost session again by itself, from the ranges that are there', { timeout: TIMEOUT }, async () => {
+      const proxy = await slowly()
+      const running = ends.run({ orders: { ...STREAM, mode: 'append' } })
+      await inTheMiddle()
+      await engines[to]!.endSessions({ user: ends.target.user })
+      const [report] = (await running).streams
+      await proxy.close()
+      expect(report).toMatchObject({ status: 'ok', attempts: 2, rows_written: ROWS })
+      expect(report!.ranges!.skipped).toBeGreaterThanOrEqual(3)
+      expect(await ends.target.rows('SELECT COUNT(*) FROM orders')).toEqual([[String(ROWS + 1)]])
+    })
+
+    it('writes nothing where fewer rows wait than were counted, until it is reset', { timeout: TIMEOUT }, async () => {
+      const proxy = await slowly()
+      const running = ends.run({ orders: STREAM }, { retries: 0 })
+      await inTheMiddle()
+      await engines[to]!.endSessions({ user: ends.target.user })
+      await running
+      await proxy.close()
+      await ends.configure({})
+      const [table] = (await staging())[0]!
+      await ends.target.exec(`DELETE FROM ${to === 'postgres' ? '_airlock_staging.' : ''}${table} WHERE id = 3`)
+      expect((await ends.run({ orders: STREAM })).streams[0]!.error?.code).toBe('COUNT_MISMATCH')
+      await expectUntouched()
+      await using space = await ends.open()
+      const pipeline = await ends.pipeline(space, { orders: STREAM })
+      const signal = new AbortController().signal
+      const shown = [{ stream: 'orders', cursor: 'id', value: '16 of 16 ranges', kept_in: 'target' }]
+      expect(await showState(space, pipeline, signal)).toMatchObject(shown)
+      await resetState(space, pipeline, 'orders', signal)
+      expect([await staging(), await finished()]).toEqual([[], 0])
+      await using session = await space.connect('to', signal)
+      await expect(session.dropStaging('orders')).rejects.toMatchObject({ code: 'POLICY_REFUSED' })
+      await expectUntouched()
     })
 
     it('begins anew where the stream is another one now', { timeout: TIMEOUT }, async () => {
