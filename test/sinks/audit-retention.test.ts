@@ -46,7 +46,7 @@ describe('retention of the audit log', () => {
     expect((await AuditLog.verify(dir)).ok).toBe(true)
   })
 
-  // Guards: the three fields that are compared. Each broken once by leaving it out.
+  // Guard: how far the record says that the removal went, and to which record. Broken once by accepting any beginning.
   it('does not take somebody else’s removal for a retirement', async () => {
     const { dir, log } = await logOf(60)
     await log.retire((await planRetirement(dir, { maxBytes: 8000 }))!)
