@@ -11,7 +11,17 @@ export const POLICIES: Readonly<Record<string, Readonly<Record<string, string>>>
   'mysql→postgres': {},
   'mysql→mysql': {},
   'postgres→postgres': {},
-  'postgres→mysql': { nonfinite: 'null', out_of_range_dates: 'null', numeric_unbounded: 'text' },
+  'postgres→mysql': {
+    nonfinite: 'null',
+    out_of_range_dates: 'null',
+    numeric_unbounded: 'text',
+    json_numbers: 'longtext',
+  },
+}
+
+/** Whether these servers have all types of the fixtures and print them as the golden files say. */
+export function isDescribed(mysql: Engine, postgres: Engine): boolean {
+  return mysql.version.startsWith('MariaDB') && Number(/\d+/.exec(postgres.version)?.[0]) >= 15
 }
 
 /** Creates the table `every_type` of this kind of server, with every nasty value. */

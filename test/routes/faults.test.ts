@@ -13,6 +13,7 @@ describeWith(['mysql', 'postgres'], 'a run that meets trouble at its target', (e
     })
     afterAll(() => ends[Symbol.asyncDispose]())
 
+    // Seen red in every mode with the old rows deleted, and that committed, in front of the load.
     it.each(Object.keys(MODES))('%s: a constraint is violated in the last row', async (name) => {
       await ends.seed(`, CONSTRAINT most_${name} CHECK (id < ${FEW})`)
       const report = await ends.run([name], 'few')

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Engine, EngineName, TestDatabase } from '../../src/testing/index.js'
 import { open } from '../drivers/support.js'
 import { describeWith } from '../setup/engines.js'
-import { createAllTypes, POLICIES, printTable } from './all-types.js'
+import { createAllTypes, isDescribed, POLICIES, printTable } from './all-types.js'
 import { golden } from './golden-file.js'
 
 const ROUTES = [
@@ -28,9 +28,7 @@ describeWith(['mysql', 'postgres'], 'every type on every route', (engines) => {
   })
   afterAll(() => Promise.all(made.map((database) => database.drop())))
 
-  // The files say what a MariaDB and a Postgres that have all types of the fixtures print.
-  const described =
-    engines.mysql.version.startsWith('MariaDB') && Number(/\d+/.exec(engines.postgres.version)?.[0]) >= 15
+  const described = isDescribed(engines.mysql, engines.postgres)
   describe.skipIf(!described)(described ? 'as in the golden files' : 'needs MariaDB and PostgreSQL 15 or later', () => {
     // Seen red with a changed value, a changed type and a changed counter in the file.
     it.each(ROUTES)('from %s to %s', async (from, to) => {

@@ -4,7 +4,7 @@ import type { Engine, EngineName, TestDatabase } from '../../src/testing/index.j
 import { cellsByColumn } from '../drivers/postgres-type-table.js'
 import { open } from '../drivers/support.js'
 import { describeWith } from '../setup/engines.js'
-import { createAllTypes } from './all-types.js'
+import { createAllTypes, isDescribed } from './all-types.js'
 import { LOST } from './lost-values.js'
 
 /** The choices with which the most comes back. */
@@ -37,37 +37,41 @@ describeWith(['mysql', 'postgres'], 'a round trip', (engines) => {
   }
   afterAll(() => Promise.all(made.map((database) => database.drop())))
 
-  it.each(TRIPS)('from %s to %s and back loses only what is listed', async (home, away) => {
-    const [there, abroad, back] = [
-      await create(engines[home]),
-      await create(engines[away]),
-      await create(engines[home]),
-    ]
-    await createAllTypes(engines[home], there)
-    const move = async (from: EngineName, source: TestDatabase, to: EngineName, target: TestDatabase) => {
-      const policies = { ...TRIP_POLICIES[`${from}→${to}`], ...HOME_POLICIES[home] }
-      await using reader = await open(engines[from], source)
-      await using writer = await open(engines[to], target)
-      const extraction = reader.extract({ table: 'every_type', policies })
-      await writer.write({ table: 'every_type', mode: 'replace', policies, checksum: true }, extraction)
-    }
-    const cells = async (database: TestDatabase) => {
-      await using session = await open(engines[home], database)
-      return await cellsByColumn(session.extract({ table: 'every_type', policies: { zero_dates: 'text' } }))
-    }
-    await move(home, there, away, abroad)
-    await move(away, abroad, home, back)
-    const kinds = await kindsOf(engines[home], there)
-    const [before, after] = [await cells(there), await cells(back)]
-    expect(Object.keys(after)).toEqual(Object.keys(before))
-    const lost = Object.entries(before).flatMap(([column, values]) =>
-      values.flatMap((value, row): string[] => {
-        const came = after[column]![row]!
-        return isSame(value, came, kinds[column]!) ? [] : [`${column}: ${value} → ${came}`]
-      }),
-    )
-    expect(lost.sort()).toEqual(LOST[home].flatMap(({ values }) => values).sort())
-  })
+  // Seen red with a value taken out of the list, and with one that comes back otherwise than listed.
+  it.skipIf(!isDescribed(engines.mysql, engines.postgres)).each(TRIPS)(
+    'from %s to %s and back loses only what is listed',
+    async (home, away) => {
+      const [there, abroad, back] = [
+        await create(engines[home]),
+        await create(engines[away]),
+        await create(engines[home]),
+      ]
+      await createAllTypes(engines[home], there)
+      const move = async (from: EngineName, source: TestDatabase, to: EngineName, target: TestDatabase) => {
+        const policies = { ...TRIP_POLICIES[`${from}→${to}`], ...HOME_POLICIES[home] }
+        await using reader = await open(engines[from], source)
+        await using writer = await open(engines[to], target)
+        const extraction = reader.extract({ table: 'every_type', policies })
+        await writer.write({ table: 'every_type', mode: 'replace', policies, checksum: true }, extraction)
+      }
+      const cells = async (database: TestDatabase) => {
+        await using session = await open(engines[home], database)
+        return await cellsByColumn(session.extract({ table: 'every_type', policies: { zero_dates: 'text' } }))
+      }
+      await move(home, there, away, abroad)
+      await move(away, abroad, home, back)
+      const kinds = await kindsOf(engines[home], there)
+      const [before, after] = [await cells(there), await cells(back)]
+      expect(Object.keys(after)).toEqual(Object.keys(before))
+      const lost = Object.entries(before).flatMap(([column, values]) =>
+        values.flatMap((value, row): string[] => {
+          const came = after[column]![row]!
+          return isSame(value, came, kinds[column]!) ? [] : [`${column}: ${value} → ${came}`]
+        }),
+      )
+      expect(lost.sort()).toEqual(LOST[home].flatMap(({ values }) => values).sort())
+    },
+  )
 })
 
 async function kindsOf(engine: Engine, database: TestDatabase): Promise<Readonly<Record<string, LogicalKind>>> {
