@@ -125,8 +125,17 @@ async function loadRange(
 /** What waits has the types of the target, which may fit the real table less well than those of the source: better known
  * after one range than after all. Throws what planning a write throws. */
 async function checkFit(plan: StreamPlan, { table }: Ledger, { target, signal }: ResumableRun): Promise<void> {
-  const { columns } = await target.describe({ table, policies: plan.stream.policies }, signal)
+  const { columns } = await target.describe({ table, policies: stagedPolicies(plan, target) }, signal)
   await target.outline(plan.write, columns, signal)
+}
+
+/** What types mean in a table that Airlock has created itself, where the same type can also mean another: MySQL's
+ * `tinyint(1)` was a boolean, and `binary(16)` a uuid. */
+const STAGED_TYPES = { tinyint1: 'boolean', binary16: 'uuid' } as const
+
+function stagedPolicies(plan: StreamPlan, reader: ManagedSession): Readonly<Record<string, string>> {
+  const own = Object.entries(STAGED_TYPES).filter(([name]) => Object.hasOwn(reader.policies, name))
+  return { ...plan.stream.policies, ...Object.fromEntries(own) }
 }
 
 /** Everything that waits into the real table, in one transaction that also marks the ledger: a run that dies right after
@@ -135,7 +144,7 @@ function writeStaged(plan: StreamPlan, resume: ResumePlan, ledger: Ledger, run: 
   const expected = finishedRows(ledger)
   const done: Ledger = { ...ledger, finished: [], done: true }
   return run.secondTarget(async (reader) => {
-    const staged = reader.extract({ table: ledger.table, policies: plan.stream.policies }, run.signal)
+    const staged = reader.extract({ table: ledger.table, policies: stagedPolicies(plan, reader) }, run.signal)
     return await run.target.write(
       {
         ...plan.write,

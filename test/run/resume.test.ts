@@ -172,6 +172,26 @@ for (const [from, to] of [
       expect(await staging()).toEqual([])
     })
 
+    // Seen red with either meaning of a type left out.
+    it('creates the column that a load without ranges creates', { timeout: TIMEOUT }, async () => {
+      await ends.source.exec(`DROP TABLE IF EXISTS typed;
+        CREATE TABLE typed (id INT PRIMARY KEY, yes BOOLEAN, at TIMESTAMP${from === 'postgres' ? ', u UUID, b BYTEA' : ' NULL'});
+        INSERT INTO typed (id, yes) VALUES (1, true), (2, false)`)
+      for (const policies of from === 'postgres' ? [{}, { uuid: 'binary16' }] : [{}, { tinyint1: 'boolean' }]) {
+        await ends.target.exec('DROP TABLE IF EXISTS typed; DROP TABLE IF EXISTS direct')
+        await ends.move({ ...STREAM, table: 'typed', policies })
+        await ends.move({ mode: 'replace', table: 'typed', target_table: 'direct', policies })
+        const type = to === 'mysql' ? 'column_type' : 'data_type'
+        const shape = (table: string) =>
+          ends.target.rows(`SELECT column_name, ${type} FROM information_schema.columns
+            WHERE table_name = '${table}' AND table_schema <> 'mysql' ORDER BY ordinal_position`)
+        expect(await shape('typed')).toEqual(await shape('direct'))
+        expect(await ends.target.rows('SELECT id, yes FROM typed ORDER BY id')).toEqual(
+          await ends.target.rows('SELECT id, yes FROM direct ORDER BY id'),
+        )
+      }
+    })
+
     it('merges and appends too, and verifies contents', { timeout: TIMEOUT }, async () => {
       for (const mode of ['append', 'merge']) {
         const report = await ends.move({ mode, resume: { ranges: 3 } }, { verify: 'checksum' })
