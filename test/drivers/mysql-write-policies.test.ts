@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
 import type { LogicalType } from '../../src/core/column-type.js'
-import { keepsNumbers } from '../../src/drivers/mysql/json-numbers.js'
+import { keepsNumbers } from '../../src/drivers/mysql/write/json-numbers.js'
 import type { TestDatabase } from '../../src/testing/index.js'
 import { describeWith } from '../setup/engines.js'
 import { batches, type Cell, column } from './rows.js'

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { Batch, Column } from '../../src/core/batch.js'
 import { maskExtraction } from '../../src/core/mask-batches.js'
-import { RAW_BINARY, RAW_TEXT, rawFormats } from '../../src/drivers/postgres/raw-formats.js'
+import { RAW_BINARY, RAW_TEXT, rawFormats } from '../../src/drivers/postgres/read/raw-formats.js'
 import type { TestDatabase } from '../../src/testing/index.js'
 import { describeWith } from '../setup/engines.js'
 import { cellsByColumn, createPostgresTypeTable, postgresCasesFor } from './postgres-type-table.js'

@@ -30,13 +30,13 @@ const CHOKE_POINTS: Readonly<Record<string, readonly [outlets: readonly string[]
     ['fs.copyFile', 'fs.mkdtemp', 'fs.writeFile'],
     'a configuration that holds references in place of secrets',
   ],
-  'drivers/files/file-lock.ts': [['fs.open'], 'an empty file'],
+  'drivers/files/write/file-lock.ts': [['fs.open'], 'an empty file'],
   'drivers/files/root.ts': [['fs.mkdir', 'fs.open'], 'folders of a target that is asked for'],
-  'drivers/files/staged-file.ts': [
+  'drivers/files/write/staged-file.ts': [
     ['fs.open', 'fs.rename'],
     'the rows of a target that is asked for, after their masks',
   ],
-  'drivers/graphql/quarantine.ts': [
+  'drivers/graphql/write/quarantine.ts': [
     ['fs.open'],
     'rows that a target refused, in a file that is asked for, after their masks',
   ],

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import type { Catalog, CatalogTable, DiscoverRequest } from '../../core/driver.js'
 import { AirlockError } from '../../errors/index.js'
 import type { FilesConfig } from './config.js'
-import { fileShape, type OpenFile } from './file-shape.js'
+import { fileShape, type OpenFile } from './read/file-shape.js'
 import type { FoundFile, Root } from './root.js'
 import { COMPRESSION_EXTENSIONS, type FileName, fileNames, kindOf } from './table-file.js'
 

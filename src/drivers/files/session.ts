@@ -15,12 +15,12 @@ import type {
 } from '../../core/driver.js'
 import type { FilesConfig } from './config.js'
 import { discoverFiles } from './discovery.js'
-import { describeFile, extractFile, type FileOpener } from './extractor.js'
-import type { OpenFile } from './file-shape.js'
+import { describeFile, extractFile, type FileOpener } from './read/extractor.js'
+import type { OpenFile } from './read/file-shape.js'
 import { type FoundFile, findFile, Root } from './root.js'
 import { fileNames } from './table-file.js'
-import { findTarget, outlineTarget } from './target.js'
-import { writeRows } from './writer.js'
+import { findTarget, outlineTarget } from './write/target.js'
+import { writeRows } from './write/writer.js'
 
 /** A folder that can be read. Owns every handle that is opened for reading, so that none outlives it. */
 export class FilesSession implements Session, FileOpener {

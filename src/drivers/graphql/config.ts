@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { commonFields, secret, topology } from '../../core/config-fields.js'
-import { parseAddress } from './address.js'
+import { parseAddress } from './http/address.js'
 
 /** Headers that the driver sets, or that carry a credential: those go into `auth`. */
 const RESERVED =

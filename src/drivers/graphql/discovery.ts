@@ -1,7 +1,7 @@
 import type { Catalog, CatalogTable, DiscoverRequest } from '../../core/driver.js'
 import { AirlockError } from '../../errors/index.js'
-import { columnFields, tableFields } from './automatic.js'
-import { scalarType } from './scalars.js'
+import { columnFields, tableFields } from './read/automatic.js'
+import { scalarType } from './read/scalars.js'
 import type { SchemaSource } from './schema.js'
 
 /** The root fields that can be read by their name, as tables. Throws UNSUPPORTED where the service does not show its

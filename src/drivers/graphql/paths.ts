@@ -1,5 +1,5 @@
 import { AirlockError } from '../../errors/index.js'
-import type { ExactJson } from './exact-json.js'
+import type { ExactJson } from './read/exact-json.js'
 
 /** The value at a path of objects; null where one of them is null, undefined where one has no such field. Throws
  * PROTOCOL_ERROR where there is no object. */

@@ -1,5 +1,5 @@
 import { AirlockError } from '../../errors/index.js'
-import type { ReadTime } from './instants.js'
+import type { ReadTime } from './read/instants.js'
 
 /** Choices for values that have no equal; the first word is the default. Times: what to do with a moment that is written
  * without its zone, and with digits behind microseconds. Records: null in the place of one. Bytes: how a target gets

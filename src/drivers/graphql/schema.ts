@@ -1,9 +1,9 @@
 import type { GraphQLSchema, IntrospectionQuery } from 'graphql'
 import { AirlockError, type ErrorCode } from '../../errors/index.js'
-import type { GraphqlTransport } from './client.js'
 import { classifyGraphqlError, GraphqlErrors, HttpError } from './errors.js'
-import { exactText } from './exact-json.js'
+import type { GraphqlTransport } from './http/client.js'
 import { type GraphqlLibrary, loadGraphql } from './native.js'
+import { exactText } from './read/exact-json.js'
 
 /** Errors that say something of the moment or of the credential, and nothing of introspection. */
 const NO_REFUSAL: ReadonlySet<ErrorCode> = new Set(['AUTH_FAILED', 'RATE_LIMITED', 'SERVER_STARTING'])

@@ -11,13 +11,13 @@ import type {
   WritePlan,
   WriteReceipt,
 } from '../../core/driver.js'
-import { GraphqlTransport } from './client.js'
 import type { GraphqlConfig } from './config.js'
 import { discoverTables } from './discovery.js'
-import { describeSource, extractRecords } from './extractor.js'
+import { GraphqlTransport } from './http/client.js'
+import { describeSource, extractRecords } from './read/extractor.js'
 import { SchemaSource } from './schema.js'
-import { resolveTarget } from './target.js'
-import { outlineWrite, writeRows } from './writer.js'
+import { resolveTarget } from './write/target.js'
+import { outlineWrite, writeRows } from './write/writer.js'
 
 /** An API that has answered our credential. Owns the HTTP clients and whatever sockets those opened. */
 export class GraphqlSession implements Session {

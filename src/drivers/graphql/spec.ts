@@ -1,8 +1,8 @@
 import { type Driver, defineDriver } from '../../core/define-driver.js'
 import type { DriverSpec } from '../../core/driver.js'
-import { parseAddress } from './address.js'
 import { graphqlConfig } from './config.js'
 import { classifyGraphqlError } from './errors.js'
+import { parseAddress } from './http/address.js'
 import { GRAPHQL_POLICIES } from './policies.js'
 import { GraphqlSession } from './session.js'
 

@@ -6,8 +6,8 @@ import { isLoopback, serverNameIndication } from '../../core/tls.js'
 import { AirlockError } from '../../errors/index.js'
 import type { MysqlConfig } from './config.js'
 import { opensHandshake, type PacketReceiver, refuseForeignPackets } from './foreign-packets.js'
-import { type LocalFile, localFileStream, refuseFile } from './local-file.js'
-import { isRefusal, submit, withoutText } from './statement-command.js'
+import { type LocalFile, localFileStream, refuseFile } from './write/local-file.js'
+import { isRefusal, submit, withoutText } from './write/statement-command.js'
 
 /** What the server says of one result column. */
 export interface WireField {

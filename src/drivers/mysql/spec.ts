@@ -4,7 +4,7 @@ import { type MysqlConfig, mysqlConfig } from './config.js'
 import { classifyMysqlError } from './errors.js'
 import { MYSQL_POLICIES } from './policies.js'
 import { MysqlSession, type NativeChoices } from './session.js'
-import { MYSQL_STRATEGIES } from './strategies.js'
+import { MYSQL_STRATEGIES } from './write/strategies.js'
 
 const DEFAULT_PORT = 3306
 

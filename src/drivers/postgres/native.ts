@@ -5,10 +5,10 @@ import type { OpenContext } from '../../core/driver.js'
 import { watchFirstBytes } from '../../core/first-bytes.js'
 import { AirlockError } from '../../errors/index.js'
 import type { PostgresConfig } from './config.js'
-import { CopyIn } from './copy-in.js'
 import { lossOrError, marked } from './errors.js'
-import type { RowRead } from './row-read.js'
-import { type RowHandler, RowTap } from './row-tap.js'
+import type { RowRead } from './read/row-read.js'
+import { type RowHandler, RowTap } from './read/row-tap.js'
+import { CopyIn } from './write/copy-in.js'
 
 /** What the server says of one result column. */
 export interface PgField {

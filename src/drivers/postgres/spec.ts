@@ -2,12 +2,12 @@ import { type Driver, defineDriver } from '../../core/define-driver.js'
 import type { DriverSpec, Endpoint } from '../../core/driver.js'
 import { type PostgresConfig, postgresConfig } from './config.js'
 import { classifyPostgresError } from './errors.js'
-import type { ReadBy } from './extractor.js'
-import { POSTGRES_POLICIES } from './policies.js'
-import { RAW_FORMATS } from './raw-formats.js'
+import type { ReadBy } from './read/extractor.js'
+import { RAW_FORMATS } from './read/raw-formats.js'
+import { POSTGRES_SOURCE_POLICIES } from './read/source-policies.js'
 import { PostgresSession } from './session.js'
-import { POSTGRES_SOURCE_POLICIES } from './source-policies.js'
-import { POSTGRES_STRATEGIES } from './strategies.js'
+import { POSTGRES_POLICIES } from './write/policies.js'
+import { POSTGRES_STRATEGIES } from './write/strategies.js'
 
 const DEFAULT_PORT = 5432
 

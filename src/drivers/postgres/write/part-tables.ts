@@ -1,0 +1,34 @@
+import { isPartTable, requirePartTable } from '../../../core/part-table.js'
+import type { PostgresConnection } from '../native.js'
+import { quoteName, quoteTable } from '../sql.js'
+import type { Transactions } from '../transaction.js'
+
+/** Where the staging tables of resumable loads are: a schema of their own, which no wildcard of the target's readers and
+ * no API over the public schema shows. */
+export const PART_SCHEMA = '_airlock_staging'
+
+/** Creates the schema for a table that is about to be created in it, in the transaction of the rows. Two first loads at a
+ * time would both create it: the second waits until the first has ended. */
+export async function ensurePartSchema(connection: PostgresConnection, table: string): Promise<void> {
+  if (!isPartTable(table, PART_SCHEMA)) return
+  await connection.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [`airlock ${PART_SCHEMA}`])
+  const { rows } = await connection.query('SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = $1', [PART_SCHEMA])
+  if (rows.length === 0) await connection.query(`CREATE SCHEMA ${quoteName(PART_SCHEMA)}`)
+}
+
+/** Drops the staging table of a resumable load; there may be none. Throws POLICY_REFUSED for any other table. */
+export async function dropPartTable(
+  connection: PostgresConnection,
+  transactions: Transactions,
+  table: string,
+): Promise<void> {
+  requirePartTable(table, PART_SCHEMA)
+  await transactions.begin()
+  try {
+    await connection.query(`DROP TABLE IF EXISTS ${quoteTable(table)}`)
+    await transactions.commit()
+  } catch (error) {
+    await transactions.rollback()
+    throw error
+  }
+}
