@@ -4,6 +4,9 @@ import type { Catalog, CatalogTable } from '../core/driver.js'
 import { parseTableName, type TableName } from '../core/table-name.js'
 import { AirlockError } from '../errors/index.js'
 
+/** State, and loads that wait to be gone on with, are Airlock's own. */
+const OWN_TABLES = '_airlock_'
+
 /** Whether a pipeline has entries that stand for several tables. */
 export function hasWildcards(pipeline: Pipeline): boolean {
   return pipeline.streams.some((stream) => stream.wildcard !== undefined && !stream.disabled)
@@ -39,7 +42,8 @@ export function expandStreams(pipeline: Pipeline, catalog: Catalog, ownSchema: s
     if (wildcard === undefined) return [stream]
     if (stream.disabled) return []
     const found = catalog.tables.filter(
-      ({ schema, kind }) => kind === 'table' && schema === (wildcard.schema ?? ownSchema ?? schema),
+      ({ schema, name, kind }) =>
+        kind === 'table' && schema === (wildcard.schema ?? ownSchema ?? schema) && !name.startsWith(OWN_TABLES),
     )
     if (found.length === 0) throw new AirlockError('TABLE_NOT_FOUND', { phase: 'plan' })
     const left = found.filter((table) => !isLeftOut(table))

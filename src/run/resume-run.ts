@@ -8,7 +8,6 @@ import {
   compareCounts,
   observed,
   requireChecksums,
-  type Seen,
   type StreamOutcome,
   type StreamRun,
   secondsSince,
@@ -22,7 +21,7 @@ export interface ResumableRun extends StreamRun {
 }
 
 /** What this run has read of the source. */
-interface Tally extends Seen {
+interface Tally {
   rowsRead: number
   rowsMasked: number
   readonly policies: Record<string, number>
@@ -34,7 +33,7 @@ interface Tally extends Seen {
 export async function runResumable(plan: StreamPlan, resume: ResumePlan, run: ResumableRun): Promise<StreamOutcome> {
   const started = performance.now()
   const { target, signal } = run
-  const tally: Tally = { rows: 0, bytes: 0, batches: 0, rowsRead: 0, rowsMasked: 0, policies: {} }
+  const tally: Tally = { rowsRead: 0, rowsMasked: 0, policies: {} }
   for (const { key, table } of resume.abandoned) {
     if (table !== undefined) await target.dropStaging(table, signal)
     await target.resetState(key, signal)
@@ -62,8 +61,8 @@ export async function runResumable(plan: StreamPlan, resume: ResumePlan, run: Re
     route: receipt.route,
     rows_read: tally.rowsRead,
     rows_masked: tally.rowsMasked,
-    bytes_read: tally.bytes,
-    batches: tally.batches,
+    bytes_read: run.seen.bytes,
+    batches: run.seen.batches,
     rows_sent: receipt.rowsSent,
     rows_confirmed: receipt.rowsConfirmed,
     rows_written: receipt.rowsCounted,
@@ -94,10 +93,10 @@ async function loadRange(
 ): Promise<Ledger> {
   const extraction = run.source.extract({ ...plan.request, range: rangeAt(ledger, range) }, run.signal)
   const masked = maskExtraction(extraction, plan.stream.mask, plan.mask)
-  const before = tally.bytes
+  const before = run.seen.bytes
   const after = (): Ledger => ({
     ...ledger,
-    finished: [...ledger.finished, { range, rows: extraction.rowsRead, bytes: tally.bytes - before }],
+    finished: [...ledger.finished, { range, rows: extraction.rowsRead, bytes: run.seen.bytes - before }],
   })
   const receipt = await run.target.write(
     {
@@ -112,7 +111,7 @@ async function loadRange(
         if (run.verify === 'checksum') requireChecksums(counts, run.target)
       },
     },
-    observed(masked, tally, plan, run.onProgress),
+    observed(masked, run.seen, plan, run.onProgress),
     run.signal,
   )
   tally.rowsRead += extraction.rowsRead

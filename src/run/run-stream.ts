@@ -29,6 +29,8 @@ export interface StreamRun {
   readonly verify: VerifyKind
   readonly signal: AbortSignal
   readonly onProgress: ((progress: Progress) => void) | undefined
+  /** Counted up as batches pass, so that an attempt that fails can be reported too. */
+  readonly seen: Seen
 }
 
 /** What one attempt at a stream came to; the caller adds how many it took. */
@@ -48,7 +50,7 @@ export async function runStream(plan: StreamPlan, run: StreamRun): Promise<Strea
   const { incremental } = plan
   const extraction = run.source.extract(plan.request, run.signal)
   const masked = maskExtraction(extraction, plan.stream.mask, plan.mask)
-  const seen: Seen = { rows: 0, bytes: 0, batches: 0 }
+  const { seen } = run
   const batches = observed(masked, seen, plan, run.onProgress)
   const key = { pipeline: run.pipeline, stream: plan.stream.name }
   const next = () => incremental && nextState(incremental, extraction.cursor, plan.write.mode === 'append', run.runId)

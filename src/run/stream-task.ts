@@ -4,7 +4,7 @@ import { AirlockError } from '../errors/index.js'
 import type { RunOptions } from './local-runner.js'
 import type { StreamReport } from './report.js'
 import { runResumable } from './resume-run.js'
-import { runStream, type StreamOutcome, secondsSince } from './run-stream.js'
+import { runStream, type Seen, type StreamOutcome, secondsSince } from './run-stream.js'
 import type { Ends, SessionPools } from './session-pools.js'
 import { planStream, type StreamPlan, type StreamRules } from './stream-plan.js'
 import type { Workspace } from './workspace.js'
@@ -30,11 +30,11 @@ export async function runStreamOf(stream: PipelineStream, context: StreamContext
   const started = performance.now()
   telemetry.add({ streams_started: 1 })
   telemetry.emit('stream.started', { run: runId, stream: stream.name })
-  const tried: Attempt = { count: 0, plan: undefined, wrote: false, atomic: true }
+  const tried: Attempt = { count: 0, plan: undefined, wrote: false, atomic: true, seen: nothingSeen() }
   try {
     const outcome = await withRetries(
       async (attempt) => {
-        Object.assign(tried, { count: attempt, plan: undefined, wrote: false })
+        Object.assign(tried, { count: attempt, plan: undefined, wrote: false, seen: nothingSeen() })
         if (attempt > 1) await pools.renew()
         return await pools.use(signal, (ends) => moveStream(stream, ends, context, tried))
       },
@@ -50,7 +50,7 @@ export async function runStreamOf(stream: PipelineStream, context: StreamContext
     )
     return { ...outcome, attempts: tried.count }
   } catch (error) {
-    return reportFailure(stream, error, started, tried.count, context)
+    return reportFailure(stream, error, started, tried, context)
   }
 }
 
@@ -61,6 +61,11 @@ interface Attempt {
   wrote: boolean
   /** Whether a write that failed leaves nothing. */
   atomic: boolean
+  seen: Seen
+}
+
+function nothingSeen(): Seen {
+  return { rows: 0, bytes: 0, batches: 0 }
 }
 
 /** Decides by code and by what may be in the target already. All modes but append give the same rows however often they
@@ -93,7 +98,7 @@ async function moveStream(
     intent,
     () => {
       tried.wrote = true
-      const run = { ...ends, runId, pipeline, home, signal, verify, onProgress }
+      const run = { ...ends, runId, pipeline, home, signal, verify, onProgress, seen: tried.seen }
       if (planned.resume === undefined) return runStream(planned, run)
       return runResumable(planned, planned.resume, {
         ...run,
@@ -127,7 +132,7 @@ function reportFailure(
   stream: PipelineStream,
   error: unknown,
   started: number,
-  attempts: number,
+  { count, seen }: Attempt,
   context: StreamContext,
 ): StreamReport {
   const { workspace, runId } = context
@@ -138,7 +143,15 @@ function reportFailure(
     ...(known.exitCode === 7 ? { verifications_failed: 1 } : {}),
   })
   workspace.telemetry.emit('stream.failed', { run: runId, stream: stream.name, code: known.code, ref: known.ref })
-  return { ...emptyReport(stream, 'failed', known, secondsSince(started)), attempts }
+  return {
+    ...emptyReport(stream, 'failed', known, secondsSince(started)),
+    attempts: count,
+    // What had come out of the masks when it failed; nothing of it is in the target.
+    rows_read: seen.rows,
+    rows_masked: seen.rows,
+    bytes_read: seen.bytes,
+    batches: seen.batches,
+  }
 }
 
 /** The report of a stream that was not tried: an abort came before, or a stream before it is not complete. */

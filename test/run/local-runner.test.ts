@@ -227,6 +227,8 @@ describeWith(['mysql', 'postgres'], 'a run in this process', (engines) => {
       ['missing', 'failed'],
     ])
     expect(report.streams[0]!.error).toMatchObject({ code: 'CONSTRAINT_VIOLATED', origin: '23514', exit_code: 5 })
+    // What was read before it failed is told; nothing of it was written.
+    expect(report.streams[0]).toMatchObject({ rows_read: 2, batches: 1, rows_written: 0 })
     expect(report.streams[2]!.error).toMatchObject({ code: 'TABLE_NOT_FOUND' })
     expect(await to.rows('SELECT id FROM bad')).toEqual([['0']])
     expect(telemetry).toMatchObject({
