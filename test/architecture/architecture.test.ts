@@ -61,7 +61,7 @@ describe('the source', () => {
   })
 
   it('names the client libraries in native.ts of their driver only', () => {
-    const LIBRARIES = /^(mysql2|pg|pg-copy-streams|pg-cursor)(\/|$)/
+    const LIBRARIES = /^(mysql2|pg|graphql-request)(\/|$)/
     const wrong = broken(({ path, imports }) =>
       path.startsWith('testing/') || /^drivers\/[^/]+\/native\.ts$/.test(path)
         ? []
