@@ -5,6 +5,7 @@ import type { MaskChoices } from '../core/mask-batches.js'
 import { planPipeline, type RunOptions, runPipeline } from './local-runner.js'
 import type { RunReport } from './report.js'
 import type { StreamPlan } from './stream-plan.js'
+import { type StreamComparison, type VerifyOptions, verifyPipeline } from './verify-pipeline.js'
 import { Workspace, type WorkspaceOptions } from './workspace.js'
 
 /** What `run` and `plan` take beside the pipeline file. */
@@ -21,6 +22,19 @@ export async function run(pipelineFile: string, options: PipelineOptions = {}): 
 export async function plan(pipelineFile: string, options: PipelineOptions = {}): Promise<readonly StreamPlan[]> {
   await using workspace = await Workspace.open(options)
   return await planPipeline(workspace, await loadPipeline(pipelineFile, workspace.config), options)
+}
+
+/** What `verify` takes beside the pipeline file. */
+export interface VerifyPipelineOptions extends VerifyOptions, WorkspaceOptions {}
+
+/** Compares both ends of every stream, rows and contents; reads only. Resolves with a comparison for each stream: look at
+ * `status`. Throws as `run` does. */
+export async function verify(
+  pipelineFile: string,
+  options: VerifyPipelineOptions = {},
+): Promise<readonly StreamComparison[]> {
+  await using workspace = await Workspace.open(options)
+  return await verifyPipeline(workspace, await loadPipeline(pipelineFile, workspace.config), options)
 }
 
 /** One table, moved without a pipeline file. `source` and `target` are connections of airlock.yaml. */

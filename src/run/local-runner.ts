@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { runInSession } from '../cache/index.js'
 import type { Pipeline } from '../config/pipeline.js'
 import { type Arrangement, arrangeStreams, chosenStreams } from './arrange-streams.js'
 import { hasWildcards } from './expand-streams.js'
@@ -42,9 +43,13 @@ export async function runPipeline(
   const runId = `${new Date().toISOString().replace(/[-:]|\..*/g, '')}-${randomBytes(3).toString('hex')}`
   const streams = pipeline.streams.filter((stream) => !stream.disabled).map((stream) => stream.name)
   const data = { run: runId, pipeline: pipeline.name, streams: options.streams ?? streams }
-  const report = await workspace.audited('run', data, () => runStreams(workspace, pipeline, runId, options), summary)
-  await keepReport(workspace, report)
-  return report
+  // Every record and event that the run leads to carries its id.
+  return await runInSession(runId, async () => {
+    const work = () => runStreams(workspace, pipeline, runId, options)
+    const report = await workspace.audited('run', data, work, summary)
+    await keepReport(workspace, report)
+    return report
+  })
 }
 
 /** A report that cannot be kept takes nothing back: the rows are in the target, and the audit log says so. */

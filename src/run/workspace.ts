@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { createCache, type TwoTierCache } from '../cache/index.js'
+import { createCache, currentSession, type TwoTierCache } from '../cache/index.js'
 import type { Config } from '../config/config.js'
 import { readEnvironment, type Variables } from '../config/environment.js'
 import { loadConfig } from '../config/load-config.js'
@@ -38,7 +38,7 @@ export class Workspace implements AsyncDisposable {
     this.config = config
     this.masker = masker
     const kept = config.telemetry.enabled ? { dir: join(config.home, 'telemetry') } : {}
-    this.telemetry = Telemetry.open({ ...kept, masker })
+    this.telemetry = Telemetry.open({ ...kept, masker, session: sessionId })
     this.debug = new DebugSink({ dir: join(config.home, 'debug'), masker, enabled: debug || config.debug.enabled })
   }
 
@@ -71,7 +71,7 @@ export class Workspace implements AsyncDisposable {
   async audited<T>(type: string, data: unknown, work: () => Promise<T>, describe?: (result: T) => unknown): Promise<T> {
     const dir = this.auditDir
     if (dir === undefined) return await work()
-    this.#audit ??= AuditLog.open({ dir, masker: this.masker })
+    this.#audit ??= AuditLog.open({ dir, masker: this.masker, session: sessionId })
     const audit = await this.#audit
     return await audit.guard({ type, data }, work, describe)
   }
@@ -159,4 +159,9 @@ function addressOf(
 
 function neverOpened(): void {
   // Whoever wanted to record something was refused with the error; a second one here would hide it.
+}
+
+/** The run or request on whose behalf the calling code runs; records carry it. */
+function sessionId(): string | undefined {
+  return currentSession()?.id
 }
