@@ -69,7 +69,10 @@ describeWith(['mysql', 'postgres'], 'state, past runs and verification from the 
       ['failed', 5],
       ['ok', 0],
     ])
-    expect(dataOf(await p.run(['runs', 'show', report.run_id, '--json']))).toEqual(report)
+    const shown = await p.run(['runs', 'show', report.run_id, '--json'])
+    expect(dataOf(shown)).toEqual(report)
+    const agreed = { audit: 'agrees', telemetry: 'agrees', differences: [] }
+    expect(JSON.parse(shown.stdout)).toMatchObject({ meta: { reconciliation: agreed } })
     expect((await p.run(['runs', 'show'])).stdout).toMatch(/^failed: 0 rows /m)
     await writeFile(join(p.folder, 'airlock.json'), JSON.stringify(report))
     for (const id of ['../../airlock', join(p.folder, 'summary'), `${report.run_id}/../${report.run_id}`]) {

@@ -30,7 +30,7 @@ export async function runsShowCommand(
   const { home } = workspace.config
   const report = await showReport(home, id)
   const reconciliation = await reconcileRun(home, workspace.auditDir, report)
-  output.result({ ...report, reconciliation }, formatReport(report, output))
+  output.result(report, formatReport(report, output), { reconciliation })
   if (reconciliation.differences.length === 0) {
     output.note(`audit log: ${reconciliation.audit}, telemetry: ${reconciliation.telemetry}`)
   }
