@@ -4,6 +4,7 @@ import type { z } from 'zod'
 import type { ErrorCode } from '../errors/index.js'
 import type { Batch, Column } from './batch.js'
 import type { GraphqlRead, GraphqlWrite } from './graphql-read.js'
+import type { ClaimOutcome, WriteFence } from './write-fence.js'
 
 export type WriteMode = 'append' | 'replace' | 'merge' | 'delete+insert'
 
@@ -152,6 +153,8 @@ export interface WritePlan {
   readonly identity?: boolean
   /** What to remember in the transaction of the data; asked for right before the commit. Undefined leaves the old value. */
   readonly state?: { readonly key: StateKey; readonly value: () => string | undefined }
+  /** Commits only if this claim is the last one, and marks it in the same transaction; FENCED otherwise. */
+  readonly fence?: WriteFence
   readonly policies?: Readonly<Record<string, string>>
   /** The mutation that takes the rows, for GraphQL targets. */
   readonly graphql?: GraphqlWrite
@@ -299,6 +302,8 @@ export interface Session {
   readState?(pipeline: string | undefined, signal: AbortSignal): Promise<readonly SavedState[]>
   /** Forgets it. */
   resetState?(key: StateKey, signal: AbortSignal): Promise<void>
+  /** Claims the right to commit a write with this fence. Rejects with FENCED where a later attempt has it. */
+  claimWrite?(fence: WriteFence, signal: AbortSignal): Promise<ClaimOutcome>
   /** What a big load is divided by; undefined for a table without rows. */
   keyBounds?(request: KeyBoundsRequest, signal: AbortSignal): Promise<KeyBounds | undefined>
   /** Drops the table in which finished ranges of a load wait (`partTable`), if there is one; any other is refused. */

@@ -25,6 +25,7 @@ import { abortError, type ErrorBoundary } from './errors-at-boundary.js'
 import { type MaskChoices, type MaskKey, maskExtraction } from './mask-batches.js'
 import { Operation } from './operation.js'
 import type { SessionPorts } from './ports.js'
+import type { ClaimOutcome, WriteFence } from './write-fence.js'
 
 /** How long a polite goodbye to the server may take before the socket is destroyed. */
 const CLOSE_MS = 1500
@@ -135,6 +136,19 @@ export class ManagedSession implements AsyncDisposable {
   /** Forgets the state of one stream, so that its next run reads everything. */
   resetState(key: StateKey, signal?: AbortSignal): Promise<void> {
     return this.#exclusive('write', signal, (s) => need(this.#session.resetState, 'state').call(this.#session, key, s))
+  }
+
+  /** Whether a write of this target can be fenced. */
+  get keepsFences(): boolean {
+    return this.#session.claimWrite !== undefined
+  }
+
+  /** Claims the right to commit the write that carries this fence; tells of an earlier attempt that did commit. Throws
+   * FENCED where a later one has claimed. */
+  claimWrite(fence: WriteFence, signal?: AbortSignal): Promise<ClaimOutcome> {
+    return this.#exclusive('write', signal, (s) =>
+      need(this.#session.claimWrite, 'fences').call(this.#session, fence, s),
+    )
   }
 
   /** Whether a source can say between which keys its rows lie. */

@@ -225,6 +225,44 @@ export const CODES = {
     'Read everything again with --full-refresh, or forget it with `airlock state reset PIPELINE.yaml STREAM`.',
   ),
   UNSUPPORTED: row(4, 'This connection cannot do that: {problem}.', 'See the capabilities of the driver in docs/.'),
+  AGENT_REFUSED: row(
+    4,
+    'The operator of this server does not allow that: {problem}.',
+    'Ask the operator, who decides under `mcp:` in airlock.yaml; see docs/mcp.md.',
+  ),
+  CALL_INVALID: row(2, 'The call is not valid: {problem}.', 'See the input schema of the tool.'),
+  SERVER_BUSY: row(3, 'The server works on as many calls as it may.', 'Try again shortly, with fewer at a time.', true),
+  CHILD_FAILED: row(
+    1,
+    'The command that was to answer ended without a whole answer.',
+    'The operator finds the call by its ref in the audit log.',
+  ),
+  ANSWER_TOO_LARGE: row(
+    5,
+    'The answer is larger than one call may give.',
+    'Ask for less: fewer rows, one table, one stream.',
+  ),
+  CONFIRMATION_INVALID: row(
+    4,
+    'The confirmation is not of this plan, was used before, or is too old.',
+    'Call pipeline_plan again, look at what it says, and use its confirmation within ten minutes.',
+  ),
+  PLAN_CHANGED: row(
+    4,
+    'The pipeline is not what it was when it was planned.',
+    'Plan again and look at what is different.',
+  ),
+  ENVIRONMENT_NOT_CLEAN: row(
+    4,
+    'Variables that look like secrets are in the environment of the server: {problem}.',
+    'Start it without them; the command reads its secrets from `env_file`, ${file:…} or ${cmd:…}. See docs/mcp.md.',
+  ),
+  CONSENT_MISSING: row(
+    4,
+    'A note is kept only of what a person agreed to have kept.',
+    'Ask the person; then give --consent, or `consent: true` with the tool.',
+  ),
+  MEMORY_REFUSED: row(4, 'The note is refused: {problem}.', 'See `memory:` in airlock.yaml and docs/memory.md.'),
   AUDIT_UNAVAILABLE: row(
     4,
     'The audit log cannot be written, so nothing is changed.',
@@ -322,6 +360,11 @@ export const CODES = {
     5,
     'The rows are in the target, but how far the stream came could not be saved.',
     'Free space or repair `home`; before an append runs again, remove the rows of this run.',
+  ),
+  FENCED: row(
+    5,
+    'A later attempt at the same write has taken over; nothing of this one was written.',
+    'Look at the report of the later attempt. Two runs of one pipeline at a time end like this for the first of them.',
   ),
   OUTCOME_UNKNOWN: row(
     5,

@@ -2,6 +2,7 @@ import type { Pipeline } from '../config/pipeline.js'
 import type { SavedState, StateKey } from '../core/driver.js'
 import type { ManagedSession } from '../core/managed-session.js'
 import { AirlockError } from '../errors/index.js'
+import { isFence } from './fence-key.js'
 import { ledgerKey, ledgerStream, parseLedger, rangeCount } from './resume-ledger.js'
 import { HomeState } from './state-store.js'
 import { parseState } from './stream-state.js'
@@ -28,7 +29,7 @@ export async function showState(
   if (pipeline === undefined) return entries
   await using target = await workspace.connect(pipeline.target, signal)
   if (!target.keepsState) return entries
-  const saved = await target.readState(pipeline.name, signal)
+  const saved = (await target.readState(pipeline.name, signal)).filter((state) => !isFence(state))
   return [...saved.map((state) => partsEntry(state, target.stagingSchema) ?? entryOf('target')(state)), ...entries]
 }
 

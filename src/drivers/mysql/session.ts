@@ -21,6 +21,7 @@ import type {
 } from '../../core/driver.js'
 import { wholeLimits } from '../../core/query-limits.js'
 import { withinTime } from '../../core/query-time.js'
+import type { ClaimOutcome, WriteFence } from '../../core/write-fence.js'
 import { AirlockError } from '../../errors/index.js'
 import { discoverMysql } from './catalogue/discovery.js'
 import { queryMysql } from './catalogue/query.js'
@@ -30,6 +31,7 @@ import { extractRows, type StatementOwner } from './read/extractor.js'
 import { keyBounds } from './read/key-bounds.js'
 import { describeSource } from './read/source.js'
 import { sessionSettings } from './sql.js'
+import { claimWrite } from './write/fence.js'
 import { planLoad } from './write/load-plan.js'
 import { outlineOf } from './write/outline.js'
 import { dropPartTable } from './write/part-tables.js'
@@ -117,6 +119,11 @@ export class MysqlSession implements Session, StatementOwner {
   async resetState(key: StateKey, signal: AbortSignal): Promise<void> {
     if (this.#config.read_only) throw new AirlockError('READ_ONLY', { phase: 'write' })
     return await this.cancelOnAbort(signal, () => resetState(this.#connection, key))
+  }
+
+  async claimWrite(fence: WriteFence, signal: AbortSignal): Promise<ClaimOutcome> {
+    if (this.#config.read_only) throw new AirlockError('READ_ONLY', { phase: 'write' })
+    return await this.cancelOnAbort(signal, () => claimWrite(this.#connection, fence))
   }
 
   keyBounds(request: KeyBoundsRequest, signal: AbortSignal): Promise<KeyBounds | undefined> {

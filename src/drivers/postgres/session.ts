@@ -21,6 +21,7 @@ import type {
 } from '../../core/driver.js'
 import { wholeLimits } from '../../core/query-limits.js'
 import { withinTime } from '../../core/query-time.js'
+import type { ClaimOutcome, WriteFence } from '../../core/write-fence.js'
 import { discoverPostgres } from './catalogue/discovery.js'
 import { queryPostgres } from './catalogue/query.js'
 import type { PostgresConfig } from './config.js'
@@ -31,6 +32,7 @@ import { relayFormats } from './read/relay.js'
 import { describeSource } from './read/source.js'
 import { PRIVILEGES, pinSettings } from './sql.js'
 import { Transactions } from './transaction.js'
+import { claimWrite } from './write/fence.js'
 import { planLoad } from './write/load-plan.js'
 import { outlineOf } from './write/outline.js'
 import { dropPartTable, PART_SCHEMA } from './write/part-tables.js'
@@ -126,6 +128,10 @@ export class PostgresSession implements Session, StatementOwner {
 
   resetState(key: StateKey): Promise<void> {
     return resetState(this.#connection, this.#transactions, key)
+  }
+
+  claimWrite(fence: WriteFence): Promise<ClaimOutcome> {
+    return claimWrite(this.#connection, this.#transactions, fence)
   }
 
   keyBounds(request: KeyBoundsRequest, signal: AbortSignal): Promise<KeyBounds | undefined> {

@@ -31,6 +31,28 @@ export async function saveState(
   )
 }
 
+/** Makes sure that there is a row, and locks it: INSERT IGNORE would lock it for sharing only. An empty one never outlives
+ * its transaction. */
+export async function reserveState(connection: MysqlConnection, { pipeline, stream }: StateKey): Promise<void> {
+  await connection.execute(
+    `INSERT INTO ${quoteName(TABLE)} (pipeline, stream, value, saved_at)
+      VALUES (${[pipeline, stream].map(quoteText).join(', ')}, '', UTC_TIMESTAMP(6))
+      ON DUPLICATE KEY UPDATE value = value`,
+  )
+}
+
+/** One value, which nobody else can change until the transaction ends; undefined where there is none. */
+export async function lockedState(
+  connection: MysqlConnection,
+  { pipeline, stream }: StateKey,
+): Promise<string | undefined> {
+  const { rows } = await connection.query(
+    `SELECT value FROM ${quoteName(TABLE)} WHERE pipeline = ${quoteText(pipeline)} AND stream = ${quoteText(stream)}
+      FOR UPDATE`,
+  )
+  return rows[0]?.[0] || undefined
+}
+
 /** State of one pipeline, or of all; none where no write has saved any. */
 export async function readState(
   connection: MysqlConnection,

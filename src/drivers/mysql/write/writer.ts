@@ -4,6 +4,7 @@ import type { WritePlan, WriteReceipt } from '../../../core/driver.js'
 import { abortError } from '../../../core/errors-at-boundary.js'
 import { AirlockError } from '../../../errors/index.js'
 import type { MysqlConnection } from '../native.js'
+import { confirmedClaim } from './fence.js'
 import { loadRows } from './load.js'
 import { type LoadPlan, planLoad } from './load-plan.js'
 import type { Transport } from './row-sender.js'
@@ -75,7 +76,7 @@ class Write {
     const connection = this.#connection
     const load = await planLoad(connection, this.#plan, source.first.columns)
     this.#load = load
-    if (this.#plan.state !== undefined) await ensureStateTable(connection)
+    if (this.#plan.state !== undefined || this.#plan.fence !== undefined) await ensureStateTable(connection)
     if (load.route === 'swap') await this.#prepareSwap(load)
     const receipt = await loadRows({
       ...{ connection, plan: this.#plan, load, source, signal: this.#signal },
@@ -84,8 +85,10 @@ class Write {
       transaction: () => this.#begin(),
     })
     await this.#plan.beforeCommit?.(receipt)
-    if (load.route === 'swap') await this.#finishSwap(load)
+    if (load.route === 'swap') await this.#finishSwap(load, receipt.rowsCounted)
     else {
+      const confirm = await confirmedClaim(connection, this.#plan, receipt.rowsCounted)
+      await confirm?.()
       await this.#saveState()
       this.#refuseAborted()
       await this.#commit('COMMIT')
@@ -132,8 +135,9 @@ class Write {
 
   /** The new table is complete; its renaming is the moment at which the write happens, and its state comes after it: a
    * state that is too old does no harm. */
-  async #finishSwap(load: LoadPlan): Promise<void> {
+  async #finishSwap(load: LoadPlan, rows: number): Promise<void> {
     const [rename, drop] = swapStatements(load.target!).after
+    const confirm = await confirmedClaim(this.#connection, this.#plan, rows)
     this.#refuseAborted()
     await this.#connection.execute('COMMIT')
     this.#open = false
@@ -141,6 +145,7 @@ class Write {
     this.#undo = []
     await this.#connection.execute(drop!)
     await this.#begin()
+    await confirm?.()
     await this.#saveState()
     await this.#commit('COMMIT')
   }

@@ -14,13 +14,36 @@ const LOCK = 0x6169726c
 export async function saveState(connection: PostgresConnection, plan: WritePlan): Promise<void> {
   const value = plan.state?.value()
   if (plan.state === undefined || value === undefined) return
-  const { pipeline, stream } = plan.state.key
+  await putState(connection, plan.state.key, value)
+}
+
+/** Saves one value; inside a transaction. */
+export async function putState(
+  connection: PostgresConnection,
+  { pipeline, stream }: StateKey,
+  value: string,
+): Promise<void> {
   const table = (await stateTable(connection)) ?? (await createStateTable(connection))
   await connection.query(
     `INSERT INTO ${table} (pipeline, stream, value, saved_at) VALUES ($1, $2, $3, clock_timestamp())
       ON CONFLICT (pipeline, stream) DO UPDATE SET value = excluded.value, saved_at = excluded.saved_at`,
     [pipeline, stream, value],
   )
+}
+
+/** One value, which nobody else can change until the transaction ends; undefined where there is none. */
+export async function lockedState(
+  connection: PostgresConnection,
+  { pipeline, stream }: StateKey,
+): Promise<string | undefined> {
+  const table = (await stateTable(connection)) ?? (await createStateTable(connection))
+  // A row that is not there cannot be locked.
+  await connection.query(`SELECT pg_advisory_xact_lock(${LOCK}, hashtext($1))`, [`${pipeline} ${stream}`])
+  const { rows } = await connection.query(`SELECT value FROM ${table} WHERE pipeline = $1 AND stream = $2 FOR UPDATE`, [
+    pipeline,
+    stream,
+  ])
+  return rows[0]?.[0] ?? undefined
 }
 
 /** State of one pipeline, or of all; none where no write has saved any. */

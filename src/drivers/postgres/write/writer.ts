@@ -5,6 +5,7 @@ import { abortError } from '../../../core/errors-at-boundary.js'
 import { AirlockError } from '../../../errors/index.js'
 import type { PostgresConnection } from '../native.js'
 import type { Transactions } from '../transaction.js'
+import { confirmWrite } from './fence.js'
 import { loadRows } from './load.js'
 import { saveState } from './state.js'
 
@@ -32,6 +33,7 @@ export async function writeBatches(
       const receipt = await loadRows(connection, plan, { first: first.value, rest: source }, signal)
       await plan.beforeCommit?.(receipt)
       await saveState(connection, plan)
+      await confirmWrite(connection, plan, receipt.rowsCounted)
       if (signal.aborted) throw abortError(signal, 'write')
       await commit(connection, transactions)
       return receipt
