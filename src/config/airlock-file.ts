@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { secret } from '../core/config-fields.js'
+import { mcpPolicy, memoryPolicy, queryPolicy } from './agent-policy.js'
 
 /** What configuration needs to know of a driver; every `DriverSpec` fits. */
 export interface DriverDeclaration {
@@ -48,9 +49,20 @@ export const airlockFile = z.strictObject({
   telemetry: switchField(true).describe('Counters of every run.'),
   debug: switchField(false).describe('Masked records of native errors.'),
   retention: z
-    .strictObject({ audit: kept(), telemetry: kept(30), debug: kept(30), runs: kept(365), cache: kept(30) })
+    .strictObject({ audit: kept(), telemetry: kept(30), debug: kept(30), runs: kept(365), cache: kept(30), memory: kept(90) })
     .prefault({})
     .describe('What `airlock retention` keeps of the files under `home`. The audit log is kept unless this says so.'),
+  env_file: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('Variables for ${env:…} that are not in the environment, as NAME=value lines; a file with mode 0600.'),
+  queries: z
+    .record(connectionName, queryPolicy)
+    .default({})
+    .describe('What queries of a connection may show, to people and agents alike.'),
+  mcp: mcpPolicy.prefault({}).describe('What agents may do through `airlock mcp`.'),
+  memory: memoryPolicy.prefault({}).describe('Notes that are kept with the consent of a person, under `home/memory`.'),
   connections: z.record(connectionName, z.looseObject({ driver: z.string() })),
 })
 

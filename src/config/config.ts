@@ -1,3 +1,4 @@
+import type { MaskChoices } from '../core/mask-batches.js'
 import { suggest } from '../core/suggest.js'
 import { AirlockError } from '../errors/index.js'
 import type { Secret } from '../masking/secret.js'
@@ -32,6 +33,7 @@ export interface ConfigParts {
   /** The reference of `mask_key`, as written. */
   readonly maskKey: unknown
   readonly connections: ReadonlyMap<string, DeclaredConnection>
+  readonly queryMasks: ReadonlyMap<string, MaskChoices>
   readonly fields: FieldResolver
   readonly secrets: SecretResolver
 }
@@ -48,6 +50,8 @@ export class Config {
   readonly telemetry: AirlockFile['telemetry']
   readonly debug: AirlockFile['debug']
   readonly retention: AirlockFile['retention']
+  readonly mcp: AirlockFile['mcp']
+  readonly memory: AirlockFile['memory']
   #parts: ConfigParts
   #resolved = new Map<string, Promise<ResolvedConnection>>()
   #maskKey: Promise<Secret<string>> | undefined
@@ -61,6 +65,8 @@ export class Config {
     this.telemetry = parts.file.telemetry
     this.debug = parts.file.debug
     this.retention = parts.file.retention
+    this.mcp = parts.file.mcp
+    this.memory = parts.file.memory
     this.#parts = parts
   }
 
@@ -84,6 +90,11 @@ export class Config {
       this.#resolved.set(name, pending)
     }
     return await pending
+  }
+
+  /** Masks of what queries of a connection show, by column or `table.column`. */
+  queryMasks(name: string): MaskChoices {
+    return this.#parts.queryMasks.get(name) ?? {}
   }
 
   /** The key of keyed masks, or undefined where none is configured. Throws SECRET_UNRESOLVED and SECRET_FILE_OPEN. */

@@ -5,8 +5,10 @@ import { type AirlockFile, airlockFile, type DriverDeclarations } from './airloc
 import { Config, type DeclaredConnection } from './config.js'
 import { readEnvironment, type Variables } from './environment.js'
 import { FieldResolver } from './field-resolver.js'
+import { withEnvFile } from './env-file.js'
 import { findConfig } from './find-config.js'
 import { fieldError, invalidField, printableFile } from './place.js'
+import { queryMasks } from './query-masks.js'
 import { readTextFile, type TextFile } from './read-text-file.js'
 import { fillEnvTemplate, isEnvTemplate } from './reference.js'
 import { schemaProblem } from './schema-problems.js'
@@ -38,7 +40,7 @@ export async function loadConfig(options: LoadConfigOptions): Promise<Config> {
   const yaml = parseYamlFile(text.text, printableFile(path))
   const foundAbove = given === undefined && folder !== resolve(options.cwd)
   refuseForeign(yaml, text, userId, foundAbove)
-  const { variables } = environment
+  const variables = await withEnvFile(yaml, folder, environment.variables, userId)
   const secrets = new SecretResolver({
     file: yaml,
     folder,
@@ -51,6 +53,7 @@ export async function loadConfig(options: LoadConfigOptions): Promise<Config> {
   const maskKey = yaml.value['mask_key']
   if (maskKey !== undefined) secrets.check(['mask_key'], maskKey)
   const file = parseFile(yaml)
+  const connections = declare(yaml, file, options.drivers, fields)
   return new Config({
     path,
     home:
@@ -59,7 +62,8 @@ export async function loadConfig(options: LoadConfigOptions): Promise<Config> {
         : resolve(options.cwd, environment.home),
     file,
     maskKey,
-    connections: declare(yaml, file, options.drivers, fields),
+    connections,
+    queryMasks: queryMasks(yaml, file, [...connections.keys()]),
     fields,
     secrets,
   })

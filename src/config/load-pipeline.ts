@@ -1,19 +1,17 @@
 import { basename, resolve } from 'node:path'
-import type { MaskChoice, MaskChoices } from '../core/mask-batches.js'
 import { suggest } from '../core/suggest.js'
 import { parseTableName } from '../core/table-name.js'
 import { AirlockError } from '../errors/index.js'
-import { parseRuleName } from '../masking/columns/rule-name.js'
 import type { DriverDeclaration } from './airlock-file.js'
 import type { Config } from './config.js'
 import { fieldsOf } from './field-walk.js'
 import { graphqlOf } from './graphql-stream.js'
+import { masksOf } from './mask-choices.js'
 import type { Pipeline, PipelineStream, Wildcard } from './pipeline.js'
 import { modeOf, OTHER_NAMES, type PipelineFile, pipelineFile, type StreamEntry, strategyOf } from './pipeline-file.js'
 import {
   type FieldPath,
   fieldError,
-  formatPlace,
   invalidField,
   isPlainName,
   type PlaceMap,
@@ -208,16 +206,6 @@ function readTarget<T>(file: PlaceMap, at: FieldPath, read: () => T): T {
       'a table is `name` or `schema.name`, with double quotes around a part that holds a dot',
     )
   }
-}
-
-function masksOf(file: PlaceMap, at: FieldPath, written: NonNullable<StreamEntry['mask']>): MaskChoices {
-  const choices = Object.entries(written).map(([column, choice]): [string, MaskChoice] => {
-    const { rule, domain } = typeof choice === 'object' && choice !== null ? choice : { rule: choice }
-    const text = rule ?? 'null'
-    parseRuleName(text, formatPlace(file, [...at, column]))
-    return [column, domain === undefined ? text : { rule: text, domain }]
-  })
-  return Object.fromEntries(choices)
 }
 
 /** Two streams may add to one table. Where one of them replaces it, the last one to finish would win. */

@@ -26,6 +26,9 @@ export const COUNTERS = [
   'verifications_failed',
   'sandboxes_opened',
   'sandboxes_closed',
+  'agent_calls',
+  'agent_calls_completed',
+  'agent_calls_failed',
   'cleanups_failed',
   'events_emitted',
   'events_dropped',
@@ -35,6 +38,7 @@ export const COUNTERS = [
   'write_us',
   'verify_us',
   'run_us',
+  'agent_us',
 
   'zero_dates',
   'partial_zero_dates',

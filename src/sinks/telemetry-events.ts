@@ -38,6 +38,8 @@ export const EVENT_TYPES = [
   'state.saved',
   'config.loaded',
   'signal.received',
+  'call.completed',
+  'call.failed',
 ] as const
 
 export type EventType = (typeof EVENT_TYPES)[number]
