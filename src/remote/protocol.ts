@@ -15,6 +15,8 @@ export const PLACES = {
   events: 'airlock/out/events.jsonl',
   manifest: 'airlock/out/manifest.json',
   report: 'report.json',
+  /** Files that a job writes, in a folder of their own so that none has the name of the worker's. */
+  data: 'data',
 } as const
 
 const id = z.string().regex(/^[A-Za-z0-9._-]{1,100}$/)

@@ -5,7 +5,7 @@ import type { ManagedSession } from '../core/managed-session.js'
 import { suggest } from '../core/suggest.js'
 import { AirlockError } from '../errors/index.js'
 import { comesBefore } from './cursor-order.js'
-import type { HomeState } from './state-store.js'
+import type { StatePort } from './state-store.js'
 import { checkState, columnsFingerprint, fingerprint, parseState, type StreamState } from './stream-state.js'
 
 /** Where an incremental stream goes on, and where its state is kept. */
@@ -29,7 +29,7 @@ export interface IncrementalContext {
   readonly sourceName: string
   readonly source: ManagedSession
   readonly target: ManagedSession
-  readonly home: HomeState
+  readonly home: StatePort
   readonly fullRefresh: boolean
   readonly signal: AbortSignal
 }

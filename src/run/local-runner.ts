@@ -11,7 +11,7 @@ import { runInOrder } from './schedule.js'
 import { SessionPools } from './session-pools.js'
 import { HomeState } from './state-store.js'
 import { planStream, type StreamPlan, type StreamRules } from './stream-plan.js'
-import { reportSkipped, runStreamOf, type StreamContext } from './stream-task.js'
+import { reportBehind, runStreamOf, type StreamContext } from './stream-task.js'
 import type { Workspace } from './workspace.js'
 
 export interface RunOptions {
@@ -111,14 +111,14 @@ async function runStreams(
     await using pools = await SessionPools.create(workspace, pipeline, options.parallel ?? 1)
     const onProblem = (error: unknown) => raise(workspace, 'order of streams unknown', error, runId)
     const { streams, parents } = await arrangeStreams(workspace, pipeline, pools, options.streams, signal, onProblem)
-    const context: StreamContext = { workspace, runId, signal, options, rules, pools }
+    const context: StreamContext = { host: workspace, runId, signal, options, rules, pools }
     const told = (report: StreamReport) => {
       options.onStream?.(report)
       return report
     }
     reports = await runInOrder(streams, parents, pools.parallel, {
       run: async (stream) => told(await runStreamOf(stream, context)),
-      skip: (stream, parent) => told(reportSkipped(stream, `${parent}, which it refers to, is not complete`)),
+      skip: (stream, parent) => told(reportBehind(stream, parent)),
     })
   }
   const after = telemetry.snapshot()

@@ -5,7 +5,7 @@ import { type MaskedExtraction, maskExtraction } from '../core/mask-batches.js'
 import { AirlockError } from '../errors/index.js'
 import { type Incremental, nextState } from './incremental.js'
 import type { StreamReport } from './report.js'
-import type { HomeState } from './state-store.js'
+import type { StatePort } from './state-store.js'
 import type { StreamPlan } from './stream-plan.js'
 
 /** How far a stream is. */
@@ -23,7 +23,7 @@ export type VerifyKind = 'none' | 'count' | 'checksum'
 export interface StreamRun {
   readonly runId: string
   readonly pipeline: string
-  readonly home: HomeState
+  readonly home: StatePort
   readonly source: ManagedSession
   readonly target: ManagedSession
   readonly verify: VerifyKind
@@ -110,7 +110,7 @@ export async function runStream(plan: StreamPlan, run: StreamRun): Promise<Strea
   }
 }
 
-async function saveAtHome(home: HomeState, key: StateKey, value: string): Promise<void> {
+async function saveAtHome(home: StatePort, key: StateKey, value: string): Promise<void> {
   try {
     await home.save(key, value)
   } catch {

@@ -2,10 +2,13 @@ import type { Pipeline } from '../config/pipeline.js'
 import type { ManagedSession } from '../core/managed-session.js'
 import { type Lease, SessionPool } from '../core/session-pool.js'
 import { AirlockError } from '../errors/index.js'
-import type { Workspace } from './workspace.js'
+import type { RunHost } from './run-host.js'
 
 /** Streams hold no more sessions than there are, so waiting means that one is being closed. */
 const ACQUIRE_MS = 30_000
+
+/** Whose sessions they are: names of connections, and the streams that take them. */
+export type PoolsOf = Pick<Pipeline, 'source' | 'target' | 'streams'>
 
 /** The two ends of a stream, on loan from the pools of a run. */
 export interface Ends {
@@ -27,15 +30,15 @@ export class SessionPools implements AsyncDisposable {
   }
 
   /** Opens nothing yet. Throws CONFIG_INVALID where one server is both ends and may have one connection only. */
-  static async create(workspace: Workspace, pipeline: Pipeline, wanted: number): Promise<SessionPools> {
+  static async create(host: RunHost, pipeline: PoolsOf, wanted: number): Promise<SessionPools> {
     // What waits at the target for a resumable stream is read there while it is written.
     const further = pipeline.streams.some((stream) => stream.resume !== undefined && !stream.disabled) ? 1 : 0
-    const parallel = Math.max(1, Math.min(wanted, await streamsWithin(workspace, pipeline, further)))
+    const parallel = Math.max(1, Math.min(wanted, await streamsWithin(host, pipeline, further)))
     const pool = (name: string, each: number) =>
       new SessionPool({
         max: parallel * each,
         acquireTimeoutMs: ACQUIRE_MS,
-        open: opener(workspace, name),
+        open: opener(host, name),
       })
     return new SessionPools(parallel, pool(pipeline.source, 1), pool(pipeline.target, 1 + further))
   }
@@ -90,12 +93,12 @@ export class SessionPools implements AsyncDisposable {
 
 /** Opens sessions of a connection until its login is refused: every further stream would repeat the same password, and
  * servers lock accounts for that. */
-function opener(workspace: Workspace, name: string): (signal: AbortSignal) => Promise<ManagedSession> {
+function opener(host: RunHost, name: string): (signal: AbortSignal) => Promise<ManagedSession> {
   let refused: AirlockError | undefined
   return async (signal) => {
     if (refused !== undefined) throw refused
     try {
-      return await workspace.connect(name, signal)
+      return await host.connect(name, signal)
     } catch (error) {
       if (error instanceof AirlockError && error.code === 'AUTH_FAILED') refused = error
       throw error
@@ -105,13 +108,13 @@ function opener(workspace: Workspace, name: string): (signal: AbortSignal) => Pr
 
 /** How many streams may run at one time. Two connections to one server with one user share the smaller of their
  * `max_connections`, and each stream takes two of them. `further` is how many more a stream takes of the target. */
-async function streamsWithin(workspace: Workspace, { source, target }: Pipeline, further: number): Promise<number> {
-  const limits = [await limitOf(workspace, source), await limitOf(workspace, target)] as const
+async function streamsWithin(host: RunHost, { source, target }: PoolsOf, further: number): Promise<number> {
+  const limits = [await host.connectionLimit(source), await host.connectionLimit(target)] as const
   if (limits[1] < 1 + further) {
     throw tooFew(target, 'a resumable stream takes two connections of its target: set 2 or more')
   }
   const limit = Math.min(...limits)
-  const [from, to] = [await workspace.serverOf(source), await workspace.serverOf(target)]
+  const [from, to] = [await host.serverOf(source), await host.serverOf(target)]
   if (from === undefined || from !== to) return Math.min(limits[0], Math.floor(limits[1] / (1 + further)))
   if (limit < 2 + further) {
     const problem = `both ends are on one server, and a stream takes a connection at each: set ${2 + further} or more`
@@ -123,10 +126,4 @@ async function streamsWithin(workspace: Workspace, { source, target }: Pipeline,
 function tooFew(connection: string, problem: string): AirlockError {
   const at = `connections.${connection}.max_connections`
   return new AirlockError('CONFIG_INVALID', { phase: 'plan', params: { at, problem } })
-}
-
-async function limitOf(workspace: Workspace, name: string): Promise<number> {
-  const { settings } = await workspace.config.connection(name)
-  const limit = settings['max_connections']
-  return typeof limit === 'number' ? limit : 1
 }

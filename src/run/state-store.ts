@@ -8,9 +8,15 @@ import { AirlockError } from '../errors/index.js'
 
 const savedFile = z.strictObject({ pipeline: z.string(), stream: z.string(), value: z.string(), savedAt: z.string() })
 
+/** Where the state of targets is kept that cannot keep it themselves. */
+export interface StatePort {
+  read(key: StateKey): Promise<string | undefined>
+  save(key: StateKey, value: string): Promise<void>
+}
+
 /** State of targets that cannot keep it themselves: `home/state/<pipeline>/<stream>.json`, for its owner only. Saved after
  * the commit, so that a process that dies in between reads the last rows again. */
-export class HomeState {
+export class HomeState implements StatePort {
   readonly #folder: string
 
   constructor(home: string) {

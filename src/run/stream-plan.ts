@@ -11,7 +11,7 @@ import { refuseUnmasked } from './deny-unmasked.js'
 import { handOver } from './hand-over.js'
 import { cursorColumn, type Incremental, isIncremental, planIncremental, requireIncremental } from './incremental.js'
 import { planResume, type ResumePlan } from './resume-plan.js'
-import type { HomeState } from './state-store.js'
+import type { StatePort } from './state-store.js'
 import { targetGone } from './stream-state.js'
 
 /** What applies to every stream of a run. */
@@ -21,7 +21,7 @@ export interface StreamRules {
   readonly pipeline: string
   /** Name of the source's connection. */
   readonly sourceName: string
-  readonly home: HomeState
+  readonly home: StatePort
   /** State is ignored, and written anew. */
   readonly fullRefresh?: boolean
   /** Contents are compared before the commit, not rows alone. */

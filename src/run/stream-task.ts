@@ -1,22 +1,25 @@
 import type { PipelineStream } from '../config/pipeline.js'
 import { withRetries } from '../core/retry.js'
+import type { WriteFence } from '../core/write-fence.js'
 import { AirlockError } from '../errors/index.js'
 import type { RunOptions } from './local-runner.js'
 import type { StreamReport } from './report.js'
 import { runResumable } from './resume-run.js'
+import type { RunHost } from './run-host.js'
 import { runStream, type Seen, type StreamOutcome, secondsSince } from './run-stream.js'
 import type { Ends, SessionPools } from './session-pools.js'
 import { planStream, type StreamPlan, type StreamRules } from './stream-plan.js'
-import type { Workspace } from './workspace.js'
 
 /** The run that a stream belongs to. */
 export interface StreamContext {
-  readonly workspace: Workspace
+  readonly host: RunHost
   readonly runId: string
   readonly signal: AbortSignal
   readonly options: RunOptions
   readonly rules: StreamRules
   readonly pools: SessionPools
+  /** Of a run of which several attempts may be alive: what each try at a stream has to claim before it writes. */
+  readonly fenceOf?: (stream: string, attempt: number) => WriteFence
 }
 
 /** How often a stream is tried again where the caller does not say. */
@@ -24,9 +27,9 @@ const RETRIES = 2
 
 /** Runs one stream and gives its report, whatever happened; repeats it where that is right. */
 export async function runStreamOf(stream: PipelineStream, context: StreamContext): Promise<StreamReport> {
-  const { workspace, runId, signal, options, pools } = context
+  const { host, runId, signal, options, pools } = context
   if (signal.aborted) return reportSkipped(stream)
-  const { telemetry } = workspace
+  const { telemetry } = host
   const started = performance.now()
   telemetry.add({ streams_started: 1 })
   telemetry.emit('stream.started', { run: runId, stream: stream.name })
@@ -84,16 +87,21 @@ async function moveStream(
   context: StreamContext,
   tried: Attempt,
 ): Promise<StreamOutcome> {
-  const { workspace, runId, signal, options, rules, pools } = context
-  const { telemetry } = workspace
+  const { host, runId, signal, options, rules, pools } = context
+  const { telemetry } = host
   tried.atomic = ends.target.capabilities.atomicWrites !== false
-  const planned = await planStream(stream, ends.source, ends.target, rules, signal)
+  const fence = ends.target.keepsFences ? context.fenceOf?.(stream.name, tried.count) : undefined
+  // Before planning: where an earlier attempt did commit, state and target are no longer what it began with.
+  const committed = fence && (await ends.target.claimWrite(fence, signal))
+  if (committed !== undefined) return committedBefore(stream, committed.rows, context)
+  const unfenced = await planStream(stream, ends.source, ends.target, rules, signal)
+  const planned = fence === undefined ? unfenced : { ...unfenced, write: { ...unfenced.write, fence } }
   tried.plan = planned
   options.onPlan?.(planned)
   const intent = { run: runId, stream: stream.name, mode: planned.write.mode, masked: planned.maskedColumns }
   const { verify = 'count', onProgress } = options
   const { pipeline, home } = rules
-  const report = await workspace.audited(
+  const report = await host.audited(
     'stream.write',
     intent,
     () => {
@@ -127,6 +135,18 @@ async function moveStream(
   return report
 }
 
+/** The report of a stream that an earlier attempt has written, whose answer was lost. */
+function committedBefore(stream: PipelineStream, rows: number, { host, runId, options }: StreamContext): StreamOutcome {
+  host.telemetry.add({ streams_completed: 1, rows_written: rows })
+  host.telemetry.emit('stream.completed', { run: runId, stream: stream.name, rows })
+  return {
+    ...emptyReport(stream, 'ok', undefined, 0),
+    rows_written: rows,
+    verification: { kind: options.verify ?? 'count', ok: true },
+    notes: ['an earlier attempt had written these rows; what it read is not known'],
+  }
+}
+
 /** Counts a failed stream and gives its report. */
 function reportFailure(
   stream: PipelineStream,
@@ -135,14 +155,14 @@ function reportFailure(
   { count, seen }: Attempt,
   context: StreamContext,
 ): StreamReport {
-  const { workspace, runId } = context
-  const known = error instanceof AirlockError ? error : workspace.masker.error(error)
-  workspace.telemetry.add({
+  const { host, runId } = context
+  const known = error instanceof AirlockError ? error : host.masker.error(error)
+  host.telemetry.add({
     streams_failed: 1,
     errors: 1,
     ...(known.exitCode === 7 ? { verifications_failed: 1 } : {}),
   })
-  workspace.telemetry.emit('stream.failed', { run: runId, stream: stream.name, code: known.code, ref: known.ref })
+  host.telemetry.emit('stream.failed', { run: runId, stream: stream.name, code: known.code, ref: known.ref })
   return {
     ...emptyReport(stream, 'failed', known, secondsSince(started)),
     attempts: count,
@@ -154,6 +174,16 @@ function reportFailure(
   }
 }
 
+/** The report of a stream that could not be begun. */
+export function reportRefused(stream: PipelineStream, error: AirlockError): StreamReport {
+  return emptyReport(stream, 'failed', error, 0)
+}
+
+/** The report of a stream whose parent, to which its rows refer, did not arrive. */
+export function reportBehind(stream: PipelineStream, parent: string): StreamReport {
+  return reportSkipped(stream, `${parent}, which it refers to, is not complete`)
+}
+
 /** The report of a stream that was not tried: an abort came before, or a stream before it is not complete. */
 export function reportSkipped(stream: PipelineStream, reason?: string): StreamReport {
   return { ...emptyReport(stream, 'skipped', undefined, 0), notes: reason === undefined ? [] : [`skipped: ${reason}`] }
@@ -161,7 +191,7 @@ export function reportSkipped(stream: PipelineStream, reason?: string): StreamRe
 
 function emptyReport(
   stream: PipelineStream,
-  status: 'failed' | 'skipped',
+  status: StreamReport['status'],
   error: AirlockError | undefined,
   seconds: number,
 ): StreamReport {

@@ -8,9 +8,10 @@ import type { Endpoint } from '../core/driver.js'
 import type { ManagedSession } from '../core/managed-session.js'
 import { builtinDrivers, findDriver } from '../drivers/builtin.js'
 import { AirlockError } from '../errors/index.js'
-import { parseConnectionUrl } from '../masking/dsn/index.js'
-import { createMasker, type Masker, Secret } from '../masking/index.js'
+import { createMasker, type Masker } from '../masking/index.js'
 import { AuditLog, DebugSink, Telemetry } from '../sinks/index.js'
+import type { RunHost } from './run-host.js'
+import { addressOf, connectionLimit, serverOf } from './server-of.js'
 
 const CATALOGUE_MS = 600_000
 
@@ -25,7 +26,7 @@ export interface WorkspaceOptions {
 }
 
 /** The composition root: everything that exists once per process and is handed down from here. Its owner closes it. */
-export class Workspace implements AsyncDisposable {
+export class Workspace implements RunHost, AsyncDisposable {
   readonly config: Config
   readonly masker: Masker
   readonly telemetry: Telemetry
@@ -103,10 +104,12 @@ export class Workspace implements AsyncDisposable {
    * server. */
   async serverOf(name: string): Promise<string | undefined> {
     const { driver, settings } = await this.#driverOf(name)
-    const endpoints = driver.endpoints(settings)
-    if (endpoints.length === 0) return undefined
-    const places = endpoints.map((one) => (one.kind === 'unix' ? one.path : `${one.host.toLowerCase()}:${one.port}`))
-    return JSON.stringify([places.sort(), addressOf(driver, settings).user])
+    return serverOf(driver, settings)
+  }
+
+  /** How many sessions of a connection may be open at one time. */
+  async connectionLimit(name: string): Promise<number> {
+    return connectionLimit((await this.config.connection(name)).settings)
   }
 
   /** The schema of the tables that a connection's SQL names without one; undefined where there is none. */
@@ -139,21 +142,6 @@ export class Workspace implements AsyncDisposable {
     await this.debug.close()
     await this.#catalogues?.then((cache) => cache.close(), neverOpened)
     await this.#audit?.then((audit) => audit.close(), neverOpened)
-  }
-}
-
-/** What a connection's `url` or its fields say. */
-function addressOf(
-  driver: Driver,
-  settings: Readonly<Record<string, unknown>>,
-): { readonly user?: string; readonly database?: string } {
-  const { url, user, database } = settings
-  if (url instanceof Secret) {
-    return parseConnectionUrl(String(url.reveal()), { schemes: driver.spec.urlSchemes, allowSeveralHosts: true })
-  }
-  return {
-    ...(typeof user === 'string' ? { user } : {}),
-    ...(typeof database === 'string' ? { database } : {}),
   }
 }
 

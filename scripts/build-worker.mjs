@@ -1,0 +1,62 @@
+// Bundles what runs in a sandbox into one file without dependencies: `node scripts/build-worker.mjs [FOLDER]`.
+import { createHash } from 'node:crypto'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { build } from 'esbuild'
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..')
+const folder = process.argv[2] ?? join(root, 'dist', 'remote')
+
+// Read by whatever Node is there, and before it could stumble over newer syntax: the answer of one that is too old is a
+// frame, so that the host can say why.
+const OLDEST = `var airlockNode = process.versions.node.split('.');
+if (+airlockNode[0] < 20 || (+airlockNode[0] === 20 && +airlockNode[1] < 9)) {
+  require('fs').writeSync(1, JSON.stringify({ v: 1, seq: 0, t: 'refused', reason: 'runtime', node: process.versions.node }) + '\\n');
+  process.exit(1);
+}`
+
+/** What asks for the version of a package finds it in the bundle. */
+const packageVersions = {
+  name: 'package-versions',
+  setup(building) {
+    building.onLoad({ filter: /src[/\\]drivers[/\\]mysql[/\\]native\.ts$/ }, async ({ path }) => {
+      const text = await readFile(path, 'utf8')
+      const contents = text.replace(
+        "createRequire(import.meta.url)('mysql2/package.json')",
+        "require('mysql2/package.json')",
+      )
+      if (contents === text)
+        throw new Error('src/drivers/mysql/native.ts looks up the version of mysql2 in another way')
+      return { contents, loader: 'ts' }
+    })
+  },
+}
+
+const { outputFiles, metafile } = await build({
+  entryPoints: [join(root, 'src', 'run', 'jobs', 'worker-main.ts')],
+  absWorkingDir: root,
+  bundle: true,
+  write: false,
+  outfile: 'worker.cjs',
+  platform: 'node',
+  format: 'cjs',
+  target: 'node20.9',
+  minify: true,
+  keepNames: true,
+  legalComments: 'none',
+  metafile: true,
+  banner: { js: OLDEST },
+  logOverride: { 'empty-import-meta': 'error' },
+  external: ['pg-native', '@opentelemetry/api'],
+  alias: { 'fs-native-extensions': join(root, 'scripts', 'worker-file-lock.cjs') },
+  plugins: [packageVersions],
+  logLevel: 'warning',
+})
+
+const [{ contents }] = outputFiles
+const sha256 = createHash('sha256').update(contents).digest('hex')
+await mkdir(folder, { recursive: true })
+await writeFile(join(folder, 'worker.cjs'), contents)
+await writeFile(join(folder, 'worker.json'), `${JSON.stringify({ sha256, bytes: contents.length })}\n`)
+if (process.argv.includes('--inputs')) process.stdout.write(`${Object.keys(metafile.inputs).join('\n')}\n`)

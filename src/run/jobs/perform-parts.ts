@@ -1,0 +1,131 @@
+import { withRetries } from '../../core/retry.js'
+import { AirlockError } from '../../errors/index.js'
+import { fenceKey } from '../fence-key.js'
+import { checkFit, loadPart, type PartsRun, partsOutcome, type Tally, writeParts } from '../load-parts.js'
+import type { StreamReport } from '../report.js'
+import { type Seen, secondsSince } from '../run-stream.js'
+import type { Ends } from '../session-pools.js'
+import { planStream } from '../stream-plan.js'
+import type { StreamContext } from '../stream-task.js'
+import type { CommitJob, PartJob, PartOutcome } from './job.js'
+import { TRIES_LIMIT } from './perform-streams.js'
+
+/** Loads one range of a stream into the staging table of this attempt. Tells no events of the stream: those are the
+ * host's, who alone sees all of its parts. Throws AirlockError; nothing is then in the table. */
+export async function performPart(job: PartJob, context: StreamContext): Promise<PartOutcome> {
+  const started = performance.now()
+  return await repeated(job, context, async (ends) => {
+    const { stream, run } = partsOf(job, ends, context)
+    const plan = await planStream(stream, ends.source, ends.target, context.rules, context.signal)
+    const tally: Tally = { rowsRead: 0, rowsMasked: 0, policies: {} }
+    const { rows, bytes } = await loadPart(plan, { range: job.range, table: job.table }, run, tally)
+    context.host.telemetry.add({
+      rows_read: tally.rowsRead,
+      rows_masked: tally.rowsMasked,
+      bytes_read: bytes,
+      batches: run.seen.batches,
+    })
+    return { rows, bytes, policies: tally.policies, seconds: secondsSince(started) }
+  })
+}
+
+/** Takes the parts of a stream into its table, in one write that only the last attempt may commit, and drops them. Throws
+ * AirlockError; the target is then what it was. */
+export async function performCommit(job: CommitJob, context: StreamContext): Promise<StreamReport> {
+  const started = performance.now()
+  let attempts = 0
+  return await repeated(job, context, async (ends) => {
+    attempts++
+    const { stream, run } = partsOf(job, ends, context)
+    const total = job.parts.reduce((sum, { rows }) => sum + rows, 0)
+    const { holder, number } = job.fence
+    const fence = { key: fenceKey(job.pipeline, stream.name), holder, number: number * TRIES_LIMIT + attempts }
+    const committed = await ends.target.claimWrite(fence, context.signal)
+    const planned = await planStream(stream, ends.source, ends.target, context.rules, context.signal)
+    const plan = { ...planned, write: { ...planned.write, fence } }
+    if (committed === undefined) await checkFit(plan, job.parts[0]!.table, run)
+    const receipt = committed === undefined ? await writeParts(plan, job.parts, run) : undefined
+    const left = await dropParts(job, run)
+    const facts = {
+      rows_read: total,
+      rows_masked: total,
+      bytes_read: 0,
+      batches: 0,
+      seconds: secondsSince(started),
+      policies: receipt?.policyCounts ?? {},
+      verification: { kind: run.verify, ok: true },
+      ranges: { total: job.parts.length, skipped: 0 },
+      notes: [...plan.notes, ...left],
+    }
+    if (receipt === undefined) {
+      const rows = committed?.rows ?? 0
+      const before = { rowsSent: rows, rowsConfirmed: rows, rowsCounted: rows, bytesSent: 0, created: false }
+      const notes = [...facts.notes, 'an earlier attempt had written these rows']
+      const outcome = partsOutcome(plan, { ...before, route: 'staged', policyCounts: {} }, { ...facts, notes })
+      return { ...outcome, attempts }
+    }
+    context.host.telemetry.add({
+      rows_sent: receipt.rowsSent,
+      rows_written: receipt.rowsCounted,
+      rows_rejected: receipt.changes?.rejected ?? 0,
+      bytes_written: receipt.bytesSent,
+    })
+    return { ...partsOutcome(plan, receipt, facts), attempts }
+  })
+}
+
+/** The stream without what divides it, and what runs it. */
+function partsOf(job: PartJob | CommitJob, ends: Ends, context: StreamContext) {
+  const { resume: _, ...stream } = job.stream
+  const seen: Seen = { rows: 0, bytes: 0, batches: 0 }
+  const { signal, runId, options, pools, rules } = context
+  const run: PartsRun = {
+    ...ends,
+    runId,
+    signal,
+    seen,
+    pipeline: rules.pipeline,
+    home: rules.home,
+    verify: job.verify,
+    onProgress: options.onProgress,
+    secondTarget: (work) => pools.useOne('target', signal, work),
+  }
+  return { stream, run }
+}
+
+/** Tries again after an error that is worth it. An append to a staging table after a lost answer is not: the rows may be
+ * there, and another attempt has another table. */
+async function repeated<T>(
+  job: PartJob | CommitJob,
+  { host, signal, pools, runId }: StreamContext,
+  work: (ends: Ends) => Promise<T>,
+): Promise<T> {
+  return await withRetries(
+    async (attempt) => {
+      if (attempt > 1) await pools.renew()
+      return await pools.use(signal, work)
+    },
+    {
+      retries: job.retries,
+      signal,
+      // A claim that is repeated finds out what became of a commit without an answer.
+      mayRepeat: ({ code, retryable }) => retryable || (code === 'OUTCOME_UNKNOWN' && job.kind === 'commit'),
+      onRetry: ({ code, ref }, attempt, waitMs) => {
+        host.telemetry.add({ retries: 1 })
+        const { name: stream } = job.stream
+        host.telemetry.emit('attempt.retried', { run: runId, stream, attempt, code, ref, wait_ms: waitMs })
+      },
+    },
+  )
+}
+
+/** The rows are committed: a table that stays is a note, and left to whoever clears up. */
+async function dropParts(job: CommitJob, { target, signal }: PartsRun): Promise<readonly string[]> {
+  try {
+    for (const { table } of job.parts) await target.dropStaging(table, signal)
+    return []
+  } catch (error) {
+    if (!(error instanceof AirlockError)) throw error
+    return [`staging tables are left to the next run (${error.code})`]
+  }
+}
