@@ -6,3 +6,4 @@ export { createMasker, type Masker, type MaskerOptions, type MaskerStats } from 
 export type { RegistryCounts, SecretHandle } from './registry.js'
 export { Secret } from './secret.js'
 export type { ChunkMasker } from './stream.js'
+export type { ValueSearch } from './value-search.js'

@@ -11,6 +11,7 @@ import { allRules } from './rules/all.js'
 import type { Rule } from './scan.js'
 import { Secret } from './secret.js'
 import { type ChunkMasker, chunkMasker, maskStream } from './stream.js'
+import { ValueSearch } from './value-search.js'
 
 export interface MaskerOptions {
   /** Values to hide from the start on. */
@@ -45,6 +46,8 @@ export interface Masker {
   stream(): Transform
   /** The same as plain calls. */
   chunks(): ChunkMasker
+  /** Looks for the registered values in all their forms, and only for them: rows may look like anything. */
+  search(): ValueSearch
   /** A new error with text from the table only; of the old one at most a known code is kept, as `origin`. */
   error(error: unknown, context?: ErrorContext): AirlockError
   stats(): MaskerStats
@@ -65,6 +68,8 @@ class LiveMasker implements Masker {
   #bare: Matcher | undefined
   #matcher: Matcher | undefined
   #matcherVersion = -1
+  #values: Matcher | undefined
+  #valuesVersion = -1
   #addedAt = 0
 
   constructor(options: MaskerOptions) {
@@ -111,6 +116,14 @@ class LiveMasker implements Masker {
       matcher = this.#settled()
       pass.replace(matcher)
     })
+  }
+
+  search(): ValueSearch {
+    if (this.#values === undefined || this.#valuesVersion !== this.#registry.version) {
+      this.#valuesVersion = this.#registry.version
+      this.#values = buildMatcher([], this.#registry.settle())
+    }
+    return new ValueSearch(this.#values)
   }
 
   error(error: unknown, context?: ErrorContext): AirlockError {
