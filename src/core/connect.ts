@@ -105,6 +105,7 @@ async function logIn(
         endpoint: candidate.endpoint,
         tls: resolveTls(request.tls, candidate.endpoint),
         signal,
+        lookup: request.lookup,
         dialAgain: (again) => dial(candidate.address, again),
       }),
       () => socket.destroy(),

@@ -3,6 +3,7 @@ import type { ConnectionOptions } from 'node:tls'
 import type { z } from 'zod'
 import type { ErrorCode } from '../errors/index.js'
 import type { Batch, Column } from './batch.js'
+import type { Lookup } from './dial.js'
 import type { GraphqlRead, GraphqlWrite } from './graphql-read.js'
 import type { ClaimOutcome, WriteFence } from './write-fence.js'
 
@@ -334,6 +335,8 @@ export interface OpenContext {
   /** What to set TLS up with, or undefined for a plain connection. */
   readonly tls: TlsSettings | undefined
   readonly signal: AbortSignal
+  /** Replaces the system's name resolution, for whatever else the session dials. */
+  readonly lookup: Lookup | undefined
   /** Another socket to the same address, for a cancel request. Its caller owns it. */
   dialAgain(signal: AbortSignal): Promise<Socket>
 }

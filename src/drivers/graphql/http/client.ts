@@ -99,7 +99,7 @@ export class GraphqlTransport {
     const endpoint = await HttpOrigin.open({ ...common, first: context.socket, connections: 1 })
     const open = (connections: number) => HttpOrigin.open({ ...common, connections })
     if (tokenAddress !== undefined && originOf(tokenAddress) !== originOf(address)) {
-      const dial = (signal: AbortSignal) => dialHost(tokenAddress, signal)
+      const dial = (signal: AbortSignal) => dialHost(tokenAddress, signal, context.lookup)
       tokens = await HttpOrigin.open({ address: tokenAddress, tls: tokenTls, dial, connections: 1, maxBytes: 1 << 20 })
     }
     return new GraphqlTransport({ endpoint, open, tokens, auth: authenticator, config, path: address.path })

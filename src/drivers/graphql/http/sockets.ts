@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net'
 import { connect as connectTls, type TLSSocket } from 'node:tls'
 import type { TlsConfig } from '../../../core/config-fields.js'
-import { dial, resolveCandidates } from '../../../core/dial.js'
+import { dial, type Lookup, resolveCandidates } from '../../../core/dial.js'
 import type { TlsSettings } from '../../../core/driver.js'
 import { resolveTls, serverNameIndication } from '../../../core/tls.js'
 import { AirlockError } from '../../../errors/index.js'
@@ -50,10 +50,14 @@ export function tlsFor(address: HttpAddress, config: TlsConfig | undefined, fiel
   return tls
 }
 
-/** A socket to the first address of a host that accepts. */
-export async function dialHost({ host, port }: HttpAddress, signal: AbortSignal): Promise<Socket> {
+/** A socket to the first address of a host that accepts. `lookup` replaces the system's name resolution. */
+export async function dialHost(
+  { host, port }: HttpAddress,
+  signal: AbortSignal,
+  lookup: Lookup | undefined,
+): Promise<Socket> {
   let failure: unknown
-  for (const { address } of await resolveCandidates([{ kind: 'tcp', host, port }], signal)) {
+  for (const { address } of await resolveCandidates([{ kind: 'tcp', host, port }], signal, lookup)) {
     try {
       return await dial(address, signal)
     } catch (error) {
