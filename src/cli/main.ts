@@ -9,7 +9,7 @@ import { createProgram, UsageShown } from './program.js'
  * that nobody caught included. */
 export async function main(args: readonly string[]): Promise<void> {
   const masker = createMasker({})
-  const { noColor } = readEnvironment()
+  const { noColor, session } = readEnvironment()
   const json = args.includes('--json')
   const quiet = args.includes('--quiet') || args.includes('-q')
   const output = new Output({ json, quiet, color: !noColor && process.stderr.isTTY === true }, masker)
@@ -17,7 +17,9 @@ export async function main(args: readonly string[]): Promise<void> {
   try {
     refuseSecrets(args)
     const context = { output, signal: abortOnSignals() }
-    await createProgram(context).parseAsync([...args], { from: 'user' })
+    const work = async () => void (await createProgram(context).parseAsync([...args], { from: 'user' }))
+    if (session === undefined) await work()
+    else await (await import('../cache/session-context.js')).runInSession(session, work)
   } catch (error) {
     if (error instanceof UsageShown) {
       process.exitCode = error.exitCode

@@ -1,5 +1,6 @@
 import { Command, type CommanderError, Option } from 'commander'
 import { AirlockError } from '../errors/index.js'
+import { addMcpCommands } from './mcp-program.js'
 import type { Output } from './output.js'
 import { addRunOptions, addStreamOptions } from './stream-options.js'
 import { version } from './version.js'
@@ -51,6 +52,7 @@ export function createProgram(context: CommandContext): Command {
         .argument('<pipeline>', 'pipeline file, e.g. nightly.yaml')
         .option('--streams <names>', 'only these streams, separated by commas', list)
         .option('--parallel <number>', 'streams at one time, within max_connections of both ends', count, 1)
+        .option('--expect-plan <digest>', 'run only what `airlock plan` gave this digest of (meta.plan)')
         .option('--dry-run', 'the same as `airlock plan`'),
     ),
   ).action(async (file, options) => (await import('./commands/run.js')).runCommand(context, common(), file, options))
@@ -142,6 +144,7 @@ export function createProgram(context: CommandContext): Command {
     .description('rows of one statement that only reads')
     .argument('<connection>', 'connection by name')
     .requiredOption('--sql-file <file>', 'file with the statement, or - for stdin')
+    .option('--explain', "the server's plan of the statement, which does not run")
     .option('--max-rows <number>', 'rows to show', '1000')
     .option('--max-bytes <number>', 'bytes of all values', '4194304')
     .option('--max-cell <number>', 'bytes of one value', '65536')
@@ -149,6 +152,37 @@ export function createProgram(context: CommandContext): Command {
     .action(async (connection, options) =>
       (await import('./commands/query.js')).queryCommand(context, common(), connection, options),
     )
+
+  const memory = program.command('memory').description('notes that are kept with the consent of a person')
+  memory
+    .command('capture')
+    .description('keep what stdin gives')
+    .requiredOption('--session <id>', 'under which it is kept: letters, digits, dash and underscore')
+    .option('--consent', 'a person has agreed that it is kept')
+    .action(async (options) => (await import('./commands/memory.js')).memoryCaptureCommand(context, common(), options))
+  memory
+    .command('list')
+    .description('sessions that have notes, or the notes of one')
+    .argument('[session]', 'id of a session')
+    .action(async (session) => (await import('./commands/memory.js')).memoryListCommand(context, common(), session))
+  memory
+    .command('show')
+    .description('one note')
+    .argument('<session>', 'id of its session')
+    .argument('<note>', 'id of the note')
+    .action(async (session, note) =>
+      (await import('./commands/memory.js')).memoryShowCommand(context, common(), session, note),
+    )
+  memory
+    .command('forget')
+    .description('remove a note, or all of a session')
+    .argument('<session>', 'id of the session')
+    .argument('[note]', 'id of the note')
+    .action(async (session, note) =>
+      (await import('./commands/memory.js')).memoryForgetCommand(context, common(), session, note),
+    )
+
+  addMcpCommands(program, context, common)
 
   program
     .command('demo')

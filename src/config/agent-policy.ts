@@ -24,7 +24,9 @@ const http = z.strictObject({
     .describe('SHA-256, in hex, of each bearer token that is taken.'),
   verifier: text()
     .optional()
-    .describe('A module whose export `verifyAccessToken(token)` says what a bearer token stands for; relative to this file.'),
+    .describe(
+      'A module whose export `verifyAccessToken(token)` says what a bearer token stands for; relative to this file.',
+    ),
   public_url: z.url().optional().describe('Under which address clients reach the server, for its metadata.'),
   authorization_server: z.url().optional().describe('The issuer of the tokens, for the metadata.'),
 })

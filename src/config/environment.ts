@@ -13,6 +13,8 @@ export interface Environment {
   readonly debug: boolean
   /** `NO_COLOR` (https://no-color.org): any value that is not empty turns colours off. */
   readonly noColor: boolean
+  /** `AIRLOCK_SESSION`: the call of an agent that this command works for; records and events carry it. */
+  readonly session: string | undefined
 }
 
 /** Reads the environment. This is the only place in Airlock that touches `process.env`; everything else is handed what
@@ -25,5 +27,6 @@ export function readEnvironment(source: Variables = process.env): Environment {
     home: variables['AIRLOCK_HOME'] || undefined,
     debug: /^(1|true|yes|on)$/i.test(variables['AIRLOCK_DEBUG'] ?? ''),
     noColor: (variables['NO_COLOR'] ?? '') !== '',
+    session: variables['AIRLOCK_SESSION'] || undefined,
   }
 }

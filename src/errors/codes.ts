@@ -257,6 +257,8 @@ export const CODES = {
     'Variables that look like secrets are in the environment of the server: {problem}.',
     'Start it without them; the command reads its secrets from `env_file`, ${file:…} or ${cmd:…}. See docs/mcp.md.',
   ),
+  RESOURCE_UNKNOWN: row(5, 'There is nothing under this address.', 'Ask the tool that gave it for a new one.'),
+  MEMORY_UNKNOWN: row(5, 'No such note is kept.', 'See `airlock memory list`.'),
   CONSENT_MISSING: row(
     4,
     'A note is kept only of what a person agreed to have kept.',

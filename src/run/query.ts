@@ -1,5 +1,15 @@
 import type { QueryLimits, QueryResult } from '../core/driver.js'
+import { queryRefused } from '../core/query-refusal.js'
 import type { Workspace } from './workspace.js'
+
+/** What can be explained; nothing that could be an option of EXPLAIN, such as ANALYZE, which runs the statement. */
+const EXPLAINABLE = /^[\s(]*(?:select|with|values|table)\b/i
+
+/** The statement that makes the server say how it would answer this one. Throws QUERY_REFUSED for what is no plain read. */
+export function explained(sql: string): string {
+  if (!EXPLAINABLE.test(sql)) throw queryRefused('statement')
+  return `EXPLAIN ${sql}`
+}
 
 /** Runs one statement that reads on a session of its own, recorded in the audit log by the connection and what came of it:
  * neither the statement nor a row. Throws QUERY_REFUSED, UNSUPPORTED for a driver without queries, and what the server

@@ -5,7 +5,7 @@ import { AuditLog, planRetirement, type RetentionRule, type RetirementPlan } fro
 import type { Workspace } from './workspace.js'
 
 /** A kind of files under `home`, by the word that configuration calls it. */
-export type RetentionArea = 'audit' | 'telemetry' | 'debug' | 'runs' | 'cache'
+export type RetentionArea = 'audit' | 'telemetry' | 'debug' | 'runs' | 'cache' | 'memory'
 
 /** What of `home` is no longer kept. Files are named as they are under `home`. */
 export interface RetentionPlan {
@@ -33,6 +33,8 @@ const AREAS: Readonly<Record<Exclude<RetentionArea, 'audit'>, AreaSpec>> = {
   runs: { folder: 'runs', pattern: /^\d{8}T\d{6}Z?-[0-9a-f]{6}\.json$/, keepsLatest: false, nested: false },
   // Generations (`.gen`) stay: without them a value that was invalidated could come alive again.
   cache: { folder: 'cache', pattern: /^[0-9a-f]{64}\.json$/, keepsLatest: false, nested: true },
+  // Each in the folder of its session.
+  memory: { folder: 'memory', pattern: /^[0-9a-f]{24}\.json$/, keepsLatest: false, nested: true },
 }
 
 interface Found {

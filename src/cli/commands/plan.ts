@@ -2,6 +2,7 @@ import { loadPipeline } from '../../config/load-pipeline.js'
 import { formatType } from '../../core/column-type.js'
 import { planPipeline } from '../../run/local-runner.js'
 import { withOverrides } from '../../run/overrides.js'
+import { planDigest } from '../../run/plan-digest.js'
 import type { StreamPlan } from '../../run/stream-plan.js'
 import { Workspace } from '../../run/workspace.js'
 import type { Output } from '../output.js'
@@ -34,6 +35,7 @@ export async function planCommand(
   output.result(
     { pipeline: pipeline.name, streams: plans.map(planData) },
     plans.map((plan) => formatPlan(plan, output)).join('\n\n'),
+    { plan: planDigest(pipeline, workspace.config) },
   )
 }
 

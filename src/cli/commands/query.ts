@@ -4,7 +4,7 @@ import { formatType } from '../../core/column-type.js'
 import type { QueryLimits, QueryResult } from '../../core/driver.js'
 import { queryRefused } from '../../core/query-refusal.js'
 import { AirlockError } from '../../errors/index.js'
-import { runQuery } from '../../run/query.js'
+import { explained, runQuery } from '../../run/query.js'
 import { Workspace } from '../../run/workspace.js'
 import type { Output } from '../output.js'
 import { printable } from '../printable.js'
@@ -14,6 +14,7 @@ import { wholeNumber } from '../whole-number.js'
 
 export interface QueryCommandOptions {
   readonly sqlFile: string
+  readonly explain?: boolean
   readonly maxRows: string
   readonly maxBytes: string
   readonly maxCell: string
@@ -38,7 +39,8 @@ export async function queryCommand(
     cellBytes: wholeNumber('--max-cell', options.maxCell, 16 * MEBIBYTE),
     timeoutMs: wholeNumber('--timeout', options.timeout, 3600) * 1000,
   }
-  const sql = await readStatement(options.sqlFile, signal)
+  const written = await readStatement(options.sqlFile, signal)
+  const sql = options.explain === true ? explained(written) : written
   await using workspace = await Workspace.open({ configFile: common.config, debug: common.debug === true })
   output.use(workspace.masker)
   const result = await runQuery(workspace, connection, sql, limits, signal)
@@ -59,7 +61,12 @@ const CUT = {
 
 function dataOf({ columns, rows }: QueryResult): unknown {
   return {
-    columns: columns.map(({ name, type, sourceType }) => ({ name, type: formatType(type), source_type: sourceType })),
+    columns: columns.map(({ name, type, sourceType }) => ({
+      name,
+      type: formatType(type),
+      source_type: sourceType,
+      masked: false,
+    })),
     rows,
   }
 }

@@ -3,6 +3,7 @@ import type { Pipeline } from '../../config/pipeline.js'
 import { AirlockError } from '../../errors/index.js'
 import { runPipeline } from '../../run/local-runner.js'
 import { withOverrides } from '../../run/overrides.js'
+import { planDigest } from '../../run/plan-digest.js'
 import type { VerifyKind } from '../../run/run-stream.js'
 import { writeSummary } from '../../run/saved-reports.js'
 import { Workspace } from '../../run/workspace.js'
@@ -17,6 +18,7 @@ export interface RunCommandOptions extends StreamOptions, ReportOptions {
   readonly streams?: readonly string[]
   readonly parallel?: number
   readonly dryRun?: boolean
+  readonly expectPlan?: string
 }
 
 /** What `run` and `copy` are told of the run as a whole. */
@@ -39,6 +41,9 @@ export async function runCommand(
   context.output.use(workspace.masker)
   const written = await loadPipeline(file, workspace.config)
   const pipeline = withOverrides(written, overridesOf(options), options.streams)
+  if (options.expectPlan !== undefined && options.expectPlan !== planDigest(pipeline, workspace.config)) {
+    throw new AirlockError('PLAN_CHANGED', { phase: 'plan' })
+  }
   await runAndReport(context, common, workspace, pipeline, options)
 }
 
