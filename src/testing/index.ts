@@ -5,6 +5,16 @@ export { describeFailures } from './conformance/failure-suite.js'
 export type { Dialect, FixtureDatabase, ServerAddress, ServerFixture } from './conformance/server-fixture.js'
 export type { TestApi } from './conformance/test-api.js'
 export { describeWriter } from './conformance/writer-suite.js'
+export type {
+  E2BFault,
+  E2BFaultHandle,
+  E2BFaultKind,
+  E2BPoint,
+} from './e2b/faults.js'
+export type { E2BLimits } from './e2b/fleet.js'
+export type { E2BNetwork } from './e2b/network-rules.js'
+export type { E2BRequest } from './e2b/request-log.js'
+export { type E2BSandboxView, type E2BServer, type E2BServerOptions, startE2BServer } from './e2b/server.js'
 export {
   connectEngine,
   type Engine,
