@@ -15,6 +15,9 @@ export interface DriverDeclaration {
 /** Drivers by the word that `driver:` gives. */
 export type DriverDeclarations = Readonly<Record<string, DriverDeclaration>>
 
+/** Platforms of sandboxes by the key that they have under `remote:`. */
+export type RemoteDeclarations = Readonly<Partial<Record<'e2b', DriverDeclaration>>>
+
 const switchField = (byDefault: boolean) => z.strictObject({ enabled: z.boolean().default(byDefault) }).prefault({})
 
 const kept = (days?: number) => {
@@ -49,7 +52,14 @@ export const airlockFile = z.strictObject({
   telemetry: switchField(true).describe('Counters of every run.'),
   debug: switchField(false).describe('Masked records of native errors.'),
   retention: z
-    .strictObject({ audit: kept(), telemetry: kept(30), debug: kept(30), runs: kept(365), cache: kept(30), memory: kept(90) })
+    .strictObject({
+      audit: kept(),
+      telemetry: kept(30),
+      debug: kept(30),
+      runs: kept(365),
+      cache: kept(30),
+      memory: kept(90),
+    })
     .prefault({})
     .describe('What `airlock retention` keeps of the files under `home`. The audit log is kept unless this says so.'),
   env_file: z
@@ -63,6 +73,10 @@ export const airlockFile = z.strictObject({
     .describe('What queries of a connection may show, to people and agents alike.'),
   mcp: mcpPolicy.prefault({}).describe('What agents may do through `airlock mcp`.'),
   memory: memoryPolicy.prefault({}).describe('Notes that are kept with the consent of a person, under `home/memory`.'),
+  remote: z
+    .strictObject({ e2b: z.looseObject({}).optional() })
+    .prefault({})
+    .describe('Platforms of sandboxes that runs may use.'),
   connections: z.record(connectionName, z.looseObject({ driver: z.string() })),
 })
 

@@ -33,6 +33,8 @@ export interface ConfigParts {
   /** The reference of `mask_key`, as written. */
   readonly maskKey: unknown
   readonly connections: ReadonlyMap<string, DeclaredConnection>
+  /** `remote.e2b`, where it is written. */
+  readonly e2b: Pick<DeclaredConnection, 'declaration' | 'written'> | undefined
   readonly queryMasks: ReadonlyMap<string, MaskChoices>
   readonly fields: FieldResolver
   readonly secrets: SecretResolver
@@ -103,6 +105,13 @@ export class Config {
     if (maskKey === undefined) return undefined
     this.#maskKey ??= secrets.resolve(['mask_key'], maskKey)
     return await this.#maskKey
+  }
+
+  /** `remote.e2b` with its references resolved, or undefined where it is not written. Throws what `connection` throws. */
+  async e2b(): Promise<Readonly<Record<string, unknown>> | undefined> {
+    const { e2b, fields } = this.#parts
+    if (e2b === undefined) return undefined
+    return await fields.resolve(['remote', 'e2b'], e2b.declaration, e2b.written)
   }
 
   async #resolve({ name, driver, declaration, written }: DeclaredConnection): Promise<ResolvedConnection> {

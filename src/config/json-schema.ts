@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { type FieldRole, fieldRole } from '../core/config-fields.js'
-import { airlockFile, connectionName, type DriverDeclarations } from './airlock-file.js'
+import { airlockFile, connectionName, type DriverDeclarations, type RemoteDeclarations } from './airlock-file.js'
 import { pipelineFile } from './pipeline-file.js'
 
 /** A JSON Schema of draft 2020-12. */
@@ -27,7 +27,7 @@ const ROLE_NOTES: Partial<Record<FieldRole, string>> = {
 
 /** The JSON Schema of airlock.yaml for editors, made from the drivers' own schemas: secrets are described as references,
  * numbers and switches may be given through a variable. */
-export function airlockJsonSchema(drivers: DriverDeclarations): JsonSchema {
+export function airlockJsonSchema(drivers: DriverDeclarations, remotes: RemoteDeclarations = {}): JsonSchema {
   const connections = Object.entries(drivers).map(([driver, { config }]) => {
     const { type, properties, required, additionalProperties } = convert(config, true)
     return {
@@ -45,6 +45,7 @@ export function airlockJsonSchema(drivers: DriverDeclarations): JsonSchema {
     ...root,
     properties: {
       ...root.properties,
+      remote: { ...(root.properties?.['remote'] as JsonSchema), properties: remotePlatforms(remotes) },
       connections: {
         type: 'object',
         propertyNames: { pattern: convert(connectionName).pattern },
@@ -52,6 +53,10 @@ export function airlockJsonSchema(drivers: DriverDeclarations): JsonSchema {
       },
     },
   } as JsonSchema
+}
+
+function remotePlatforms(remotes: RemoteDeclarations): Record<string, JsonSchema> {
+  return Object.fromEntries(Object.entries(remotes).map(([name, { config }]) => [name, convert(config, true)]))
 }
 
 /** The JSON Schema of a pipeline file, for editors. */

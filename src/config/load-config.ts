@@ -1,11 +1,11 @@
 import { dirname, resolve } from 'node:path'
 import { suggest } from '../core/suggest.js'
 import { Secret } from '../masking/secret.js'
-import { type AirlockFile, airlockFile, type DriverDeclarations } from './airlock-file.js'
-import { Config, type DeclaredConnection } from './config.js'
+import { type AirlockFile, airlockFile, type DriverDeclarations, type RemoteDeclarations } from './airlock-file.js'
+import { Config, type ConfigParts, type DeclaredConnection } from './config.js'
+import { withEnvFile } from './env-file.js'
 import { readEnvironment, type Variables } from './environment.js'
 import { FieldResolver } from './field-resolver.js'
-import { withEnvFile } from './env-file.js'
 import { findConfig } from './find-config.js'
 import { fieldError, invalidField, printableFile } from './place.js'
 import { queryMasks } from './query-masks.js'
@@ -21,6 +21,7 @@ export interface LoadConfigOptions {
   readonly cwd: string
   readonly env: Variables
   readonly drivers: DriverDeclarations
+  readonly remotes?: RemoteDeclarations
   /** Told of every secret as soon as it is known, before the connection that needs it is handed out. */
   readonly onSecret: (secret: Secret<string>) => void
   /** The user that secret files must belong to (the one of this process). */
@@ -54,6 +55,7 @@ export async function loadConfig(options: LoadConfigOptions): Promise<Config> {
   if (maskKey !== undefined) secrets.check(['mask_key'], maskKey)
   const file = parseFile(yaml)
   const connections = declare(yaml, file, options.drivers, fields)
+  const e2b = declareRemote(file, options.remotes?.e2b, fields)
   return new Config({
     path,
     home:
@@ -63,6 +65,7 @@ export async function loadConfig(options: LoadConfigOptions): Promise<Config> {
     file,
     maskKey,
     connections,
+    e2b,
     queryMasks: queryMasks(yaml, file, [...connections.keys()]),
     fields,
     secrets,
@@ -94,6 +97,16 @@ function parseFile(yaml: YamlFile): AirlockFile {
   const parsed = airlockFile.safeParse(value)
   if (parsed.success) return parsed.data
   throw schemaProblem(parsed.error.issues, { file: yaml, schema: airlockFile, value, base: [] })
+}
+
+function declareRemote(
+  { remote }: AirlockFile,
+  declaration: RemoteDeclarations['e2b'],
+  fields: FieldResolver,
+): ConfigParts['e2b'] {
+  if (declaration === undefined || remote.e2b === undefined) return undefined
+  fields.check(['remote', 'e2b'], declaration, remote.e2b)
+  return { declaration, written: remote.e2b }
 }
 
 function declare(

@@ -9,14 +9,7 @@ import { graphqlOf } from './graphql-stream.js'
 import { masksOf } from './mask-choices.js'
 import type { Pipeline, PipelineStream, Wildcard } from './pipeline.js'
 import { modeOf, OTHER_NAMES, type PipelineFile, pipelineFile, type StreamEntry, strategyOf } from './pipeline-file.js'
-import {
-  type FieldPath,
-  fieldError,
-  invalidField,
-  isPlainName,
-  type PlaceMap,
-  printableFile,
-} from './place.js'
+import { type FieldPath, fieldError, invalidField, isPlainName, type PlaceMap, printableFile } from './place.js'
 import { readTextFile } from './read-text-file.js'
 import { RUN_POLICIES } from './run-policies.js'
 import { schemaProblem } from './schema-problems.js'

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { createCache, currentSession, type TwoTierCache } from '../cache/index.js'
 import type { Config } from '../config/config.js'
-import { readEnvironment, type Variables } from '../config/environment.js'
+import { type Environment, readEnvironment, type Variables } from '../config/environment.js'
 import { loadConfig } from '../config/load-config.js'
 import type { Driver, OpenOptions } from '../core/define-driver.js'
 import type { Endpoint } from '../core/driver.js'
@@ -9,6 +9,7 @@ import type { ManagedSession } from '../core/managed-session.js'
 import { builtinDrivers, findDriver } from '../drivers/builtin.js'
 import { AirlockError } from '../errors/index.js'
 import { createMasker, type Masker } from '../masking/index.js'
+import { type RemoteSettings, remoteSettings } from '../remote/remote-settings.js'
 import { AuditLog, DebugSink, Telemetry } from '../sinks/index.js'
 import type { RunHost } from './run-host.js'
 import { addressOf, connectionLimit, serverOf } from './server-of.js'
@@ -31,16 +32,23 @@ export class Workspace implements RunHost, AsyncDisposable {
   readonly masker: Masker
   readonly telemetry: Telemetry
   readonly debug: DebugSink
+  /** The variables of this process, some of which would redirect the client library of a platform. */
+  readonly variables: Variables
   #audit: Promise<AuditLog> | undefined
   #catalogues: Promise<TwoTierCache> | undefined
   #closing: Promise<void> | undefined
 
-  private constructor(config: Config, masker: Masker, debug: boolean) {
+  private constructor(config: Config, masker: Masker, environment: Environment, debug: boolean) {
     this.config = config
     this.masker = masker
+    this.variables = environment.variables
     const kept = config.telemetry.enabled ? { dir: join(config.home, 'telemetry') } : {}
     this.telemetry = Telemetry.open({ ...kept, masker, session: sessionId })
-    this.debug = new DebugSink({ dir: join(config.home, 'debug'), masker, enabled: debug || config.debug.enabled })
+    this.debug = new DebugSink({
+      dir: join(config.home, 'debug'),
+      masker,
+      enabled: debug || environment.debug || config.debug.enabled,
+    })
   }
 
   /** Loads the configuration. Every secret that it resolves later is masked from that moment on. */
@@ -52,9 +60,19 @@ export class Workspace implements RunHost, AsyncDisposable {
       cwd: options.cwd ?? process.cwd(),
       env: environment.variables,
       drivers: Object.fromEntries(Object.entries(builtinDrivers).map(([name, { spec }]) => [name, spec])),
+      remotes: { e2b: { config: remoteSettings } },
       onSecret: (secret) => masker.add(secret.reveal()),
     })
-    return new Workspace(config, masker, options.debug === true || environment.debug)
+    return new Workspace(config, masker, environment, options.debug === true)
+  }
+
+  /** What the configuration says of the platform of sandboxes. Throws CONFIG_INVALID where it says nothing, and what
+   * resolving references throws. */
+  async remoteSettings(): Promise<RemoteSettings> {
+    const settings = await this.config.e2b()
+    if (settings !== undefined) return settings as RemoteSettings
+    const problem = 'it is missing: name at least an api_key, see docs/remote.md'
+    throw new AirlockError('CONFIG_INVALID', { phase: 'config', params: { at: 'remote.e2b', problem } })
   }
 
   /** Where audit records go, or undefined where the configuration turned them off. */
