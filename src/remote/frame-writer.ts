@@ -1,8 +1,10 @@
 import { closeSync, openSync, rmSync, writeSync } from 'node:fs'
 import { MAX_FRAME_BYTES, type NewFrame, PROTOCOL_VERSION } from './protocol.js'
 
-/** How long one frame may wait for a reader that takes nothing, in milliseconds. Nothing is lost: the file has the frame. */
+/** How long a frame may wait for a reader that takes nothing, in milliseconds, and how long those after it. Nothing is lost:
+ * the file has the frame, and the work goes on meanwhile. */
 const STALL_MS = 2000
+const STALLED_MS = 20
 const PAUSE_MS = 2
 
 export interface FrameWriterOptions {
@@ -27,6 +29,7 @@ export class FrameWriter {
   #seq = 0
   /** What is left of a line that the output has taken in part; nothing may come before it. */
   #rest: Buffer = Buffer.alloc(0)
+  #stalled = false
   #gone = false
 
   /** Throws what opening the file throws. */
@@ -40,8 +43,11 @@ export class FrameWriter {
 
   write(frame: NewFrame): void {
     const line = this.#line(frame)
-    this.#keep(line)
+    const isKept = this.#keep(line)
     this.#print(line)
+    if (isKept) return
+    const data = { problem: 'the file of events cannot be written' }
+    this.#print(this.#line({ t: 'event', name: 'warning.raised', data }))
   }
 
   /** Ends the file of events; from now on frames go to the output alone. */
@@ -59,25 +65,26 @@ export class FrameWriter {
     return lineOf(seq, { t: 'event', name: 'warning.raised', data })
   }
 
-  #keep(line: Buffer): void {
-    if (this.#file === undefined) return
+  /** False where the file cannot take it, which is not tried again. */
+  #keep(line: Buffer): boolean {
+    if (this.#file === undefined) return true
     try {
       for (let at = 0; at < line.length; ) at += writeSync(this.#file, line, at, line.length - at)
+      return true
     } catch {
-      this.closeFile()
-      const data = { problem: 'the file of events cannot be written' }
-      this.#print(lineOf(this.#seq++, { t: 'event', name: 'warning.raised', data }))
+      this.#file = undefined
+      return false
     }
   }
 
   #print(line: Buffer): void {
     if (this.#gone) return
-    const deadline = performance.now() + STALL_MS
+    const deadline = performance.now() + (this.#stalled ? STALLED_MS : STALL_MS)
     this.#rest = this.#push(this.#rest, deadline)
-    if (this.#rest.length > 0) return
-    const left = this.#push(line, deadline)
+    const left = this.#rest.length > 0 ? line : this.#push(line, deadline)
+    this.#stalled = left.length > 0
     // A line of which nothing was taken is left out: the next one may be, and the reader asks for what is missing.
-    this.#rest = left.length === line.length ? Buffer.alloc(0) : left
+    if (left.length < line.length) this.#rest = left
   }
 
   /** What the output did not take until the deadline. */
