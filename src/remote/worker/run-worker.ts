@@ -1,6 +1,7 @@
 import { realpathSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import type { Readable } from 'node:stream'
+import { abortError } from '../../core/errors-at-boundary.js'
 import { AirlockError } from '../../errors/index.js'
 import { createMasker, type Masker } from '../../masking/index.js'
 import { FrameWriter } from '../frame-writer.js'
@@ -130,8 +131,10 @@ async function outcomeOf(perform: Perform, job: Uint8Array, context: WorkerConte
   try {
     return await perform(job, context)
   } catch (error) {
-    const known = error instanceof AirlockError ? error : context.masker.error(error, { phase: 'remote' })
-    const status = context.signal.aborted ? 'cancelled' : 'failed'
+    const { signal, masker } = context
+    const other = () => (signal.aborted ? abortError(signal, 'remote') : masker.error(error, { phase: 'remote' }))
+    const known = error instanceof AirlockError ? error : other()
+    const status = signal.aborted ? 'cancelled' : 'failed'
     return { status, exit: known.exitCode, report: { error: known.toJSON() } }
   }
 }

@@ -21,7 +21,11 @@ export interface WorkerLaunch {
   /** Folder of the bundle. */
   readonly bundle: string
   readonly spec?: Partial<WorkerSpec>
+  /** Stands for the file of the spec. */
+  readonly specText?: (spec: WorkerSpec) => string
   readonly inputs?: Readonly<Record<string, string>>
+  /** Told of the folder before the process starts. */
+  readonly before?: (folder: string) => void
   /** The program and its first arguments; this Node where it is not given. */
   readonly node?: readonly string[]
 }
@@ -81,6 +85,8 @@ export class WorkerProcess implements AsyncDisposable {
   static async start({
     bundle,
     spec: given,
+    specText = JSON.stringify,
+    before,
     inputs = {},
     node = [process.execPath],
   }: WorkerLaunch): Promise<WorkerProcess> {
@@ -99,8 +105,9 @@ export class WorkerProcess implements AsyncDisposable {
       ...given,
     }
     await put(PLACES.bundle, await readFile(join(bundle, 'worker.cjs')))
-    await put(PLACES.spec, JSON.stringify(spec))
+    await put(PLACES.spec, specText(spec))
     for (const [path, text] of Object.entries(inputs)) await put(join(PLACES.inputs, path), text)
+    before?.(folder)
     const [program, ...args] = [...node, PLACES.bundle, PLACES.spec]
     const env = node.length > 1 ? { PATH: process.env['PATH'], HOME: folder } : {}
     return new WorkerProcess(folder, spec, spawn(program!, args, { cwd: folder, env: env as NodeJS.ProcessEnv }))
