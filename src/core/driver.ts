@@ -5,6 +5,7 @@ import type { ErrorCode } from '../errors/index.js'
 import type { Batch, Column } from './batch.js'
 import type { Lookup } from './dial.js'
 import type { GraphqlRead, GraphqlWrite } from './graphql-read.js'
+import type { QueryProvenance } from './query-provenance.js'
 import type { ClaimOutcome, WriteFence } from './write-fence.js'
 
 export type WriteMode = 'append' | 'replace' | 'merge' | 'delete+insert'
@@ -268,6 +269,8 @@ export interface QueryLimits {
   /** Bytes of one cell. */
   readonly cellBytes: number
   readonly timeoutMs: number
+  /** Say where the columns of the result come from. */
+  readonly provenance?: boolean
 }
 
 /** Rows of a read-only query as text; `bytes` columns as lower-case hex. */
@@ -278,6 +281,8 @@ export interface QueryResult {
   readonly truncated: 'rows' | 'bytes' | 'cells' | undefined
   /** The role could write, so that only the read-only transaction stood in the way. */
   readonly roleCanWrite: boolean
+  /** Where it was asked for. */
+  readonly provenance?: QueryProvenance
 }
 
 /** What a user may do. */

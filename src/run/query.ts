@@ -1,5 +1,6 @@
-import type { QueryLimits, QueryResult } from '../core/driver.js'
+import type { QueryLimits } from '../core/driver.js'
 import { queryRefused } from '../core/query-refusal.js'
+import { type MaskedResult, maskResult } from './mask-result.js'
 import type { Workspace } from './workspace.js'
 
 /** What can be explained; nothing that could be an option of EXPLAIN, such as ANALYZE, which runs the statement. */
@@ -20,7 +21,7 @@ export async function runQuery(
   sql: string,
   limits: QueryLimits,
   signal: AbortSignal,
-): Promise<QueryResult> {
+): Promise<MaskedResult> {
   const { rows, bytes, cellBytes, timeoutMs } = limits
   workspace.config.declaration(connection)
   return await workspace.audited(
@@ -28,13 +29,16 @@ export async function runQuery(
     { connection, max_rows: rows, max_bytes: bytes, max_cell: cellBytes, timeout_ms: timeoutMs },
     async () => {
       await using session = await workspace.connect(connection, signal)
-      // Rules that a connection has for what queries may show belong here, on the result, before anybody sees it.
-      return await session.query(sql, limits, signal)
+      const masks = Object.keys(workspace.config.queryMasks(connection)).length > 0
+      const result = await session.query(sql, { ...limits, provenance: masks }, signal)
+      // Before anybody sees it.
+      return await maskResult(result, workspace.config, connection)
     },
     (result) => ({
       rows: result.rows.length,
       truncated: result.truncated ?? null,
       role_can_write: result.roleCanWrite,
+      masked: result.masked.filter(Boolean).length,
     }),
   )
 }

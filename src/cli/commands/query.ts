@@ -4,6 +4,7 @@ import { formatType } from '../../core/column-type.js'
 import type { QueryLimits, QueryResult } from '../../core/driver.js'
 import { queryRefused } from '../../core/query-refusal.js'
 import { AirlockError } from '../../errors/index.js'
+import type { MaskedResult } from '../../run/mask-result.js'
 import { explained, runQuery } from '../../run/query.js'
 import { Workspace } from '../../run/workspace.js'
 import type { Output } from '../output.js'
@@ -59,13 +60,13 @@ const CUT = {
   cells: 'values longer than --max-cell are cut',
 } as const
 
-function dataOf({ columns, rows }: QueryResult): unknown {
+function dataOf({ columns, rows, masked }: MaskedResult): unknown {
   return {
-    columns: columns.map(({ name, type, sourceType }) => ({
+    columns: columns.map(({ name, type, sourceType }, at) => ({
       name,
       type: formatType(type),
       source_type: sourceType,
-      masked: false,
+      masked: masked[at]!,
     })),
     rows,
   }

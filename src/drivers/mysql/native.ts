@@ -20,6 +20,9 @@ export interface WireField {
   readonly charset: number
   /** MariaDB's own name for a type that travels as a string, e.g. `uuid`; or `json`. */
   readonly extended: string | undefined
+  /** What the server takes the column from; empty for what is computed. In a statement with derived tables it may be one of
+   * these. */
+  readonly origin?: { readonly schema: string; readonly table: string; readonly column: string }
 }
 
 /** Receives a streamed result. Rows come as the payload of the protocol's text row: length-encoded values. */
@@ -375,6 +378,9 @@ function wireField(field: FieldPacket): WireField {
     characterSet: number
     extendedTypeName?: string
     extendedFormat?: string
+    schema: string
+    orgTable: string
+    orgName: string
   }
   return {
     name: raw.name,
@@ -384,5 +390,6 @@ function wireField(field: FieldPacket): WireField {
     decimals: raw.decimals,
     charset: raw.characterSet,
     extended: raw.extendedTypeName ?? raw.extendedFormat,
+    origin: { schema: raw.schema, table: raw.orgTable, column: raw.orgName },
   }
 }

@@ -10,9 +10,9 @@ const ACTIVE =
   /^(?:get_lock|release_lock|release_all_locks|load_file|nextval|setval|master_pos_wait|master_gtid_wait|source_pos_wait|wait_for_executed_gtid_set|sys_(?:exec|eval|get|set)|service_[a-z_]+|audit_[a-z_]+|keyring_[a-z_]+|asynchronous_connection_failover_[a-z_]+|group_replication_[a-z_]+|ps_[a-z_]+|mysql_firewall_[a-z_]+|set_firewall_mode|load_rewrite_rules|flush_rewrite_cache|version_tokens_[a-z_]+|vtoken_[a-z_]+|spider_[a-z_]+)$/
 
 /** Refuses early, and with a reason, what a read-only transaction of MySQL or MariaDB would let through. Not a wall: that
- * is what the user may do. The session's `sql_mode` is ours, so that quotes mean what this says. Throws QUERY_REFUSED, and
+ * is what the user may do. Gives its words. The session's `sql_mode` is ours, so that quotes mean what this says. Throws QUERY_REFUSED, and
  * SQL_INVALID for a statement that does not end. */
-export function refuseMysqlWrites(sql: string): void {
+export function refuseMysqlWrites(sql: string): readonly SqlToken[] {
   refuseOddCharacters(sql)
   const tokens = mysqlTokens(sql)
   refuseUnread(tokens, (name) => ACTIVE.test(name))
@@ -24,6 +24,7 @@ export function refuseMysqlWrites(sql: string): void {
     const draws = word === 'next' && words[at + 1] === 'value'
     if (writes || shares || draws) throw queryRefused('writes')
   })
+  return tokens
 }
 
 const BLANK = /[\t-\r ]+/y

@@ -9,6 +9,7 @@ import { type MysqlColumn, mysqlColumn } from '../read/columns.js'
 import type { StatementOwner } from '../read/extractor.js'
 import { RowPacker } from '../read/row-packer.js'
 import { withoutText } from '../write/statement-command.js'
+import { mysqlProvenance } from './provenance.js'
 import { refuseMysqlWrites } from './query-guard.js'
 
 /** Bytes of a batch: small, so that a cap is noticed soon. */
@@ -26,7 +27,7 @@ export async function queryMysql(
   limits: QueryLimits,
   signal: AbortSignal,
 ): Promise<QueryResult> {
-  refuseMysqlWrites(sql)
+  const tokens = refuseMysqlWrites(sql)
   try {
     const { canWrite, superuser } = await owner.privileges()
     for (const statement of readOnlySettings(connection, limits)) await connection.query(statement)
@@ -38,10 +39,11 @@ export async function queryMysql(
     const hex = columns.map(({ column }) => column.type.kind === 'bytes')
     const collector = new QueryCollector(limits, hex)
     await collectRows(connection, owner, { sql, columns, signal }, collector)
-    return collector.result(
+    const result = collector.result(
       columns.map(({ column }) => column),
       canWrite || superuser,
     )
+    return limits.provenance === true ? { ...result, provenance: mysqlProvenance(tokens, fields) } : result
   } catch (error) {
     throw refusalOr(error)
   } finally {

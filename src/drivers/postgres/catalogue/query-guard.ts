@@ -18,9 +18,11 @@ const ACTIVE = [
 
 /** Refuses early, and with a reason, what a read-only transaction of Postgres would let through. Not a wall: that is what
  * the user may do. Throws QUERY_REFUSED, and SQL_INVALID for a statement that does not end. */
-export function refusePostgresWrites(sql: string): void {
+export function refusePostgresWrites(sql: string): readonly SqlToken[] {
   refuseOddCharacters(sql)
-  refuseUnread(postgresTokens(sql), (name) => ACTIVE.some((pattern) => pattern.test(name)))
+  const tokens = postgresTokens(sql)
+  refuseUnread(tokens, (name) => ACTIVE.some((pattern) => pattern.test(name)))
+  return tokens
 }
 
 const BLANK = /[\t-\r ]+/y

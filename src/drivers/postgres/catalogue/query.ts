@@ -7,6 +7,7 @@ import { RowRead } from '../read/row-read.js'
 import { isReshaped, readType } from '../read/source-types.js'
 import { typeContext } from '../read/type-context.js'
 import type { Transactions } from '../transaction.js'
+import { postgresProvenance } from './provenance.js'
 import { refusePostgresWrites } from './query-guard.js'
 
 const BYTEA = 17
@@ -21,11 +22,14 @@ export async function queryPostgres(
   limits: QueryLimits,
   owner: { readonly cancel: () => Promise<void>; readonly privileges: () => Promise<Privileges> },
 ): Promise<QueryResult> {
-  refusePostgresWrites(sql)
+  const tokens = refusePostgresWrites(sql)
   const { fields, collector, canWrite } = await readInside(connection, transactions, sql, limits, owner)
   // In a transaction of its own: a statement that a cap has ended leaves one behind that takes no other.
-  const columns = await transactions.reading(() => columnsOf(connection, fields))
-  return collector.result(columns, canWrite)
+  return await transactions.reading(async () => {
+    const result = collector.result(await columnsOf(connection, fields), canWrite)
+    if (limits.provenance !== true) return result
+    return { ...result, provenance: await postgresProvenance(connection, tokens, fields) }
+  })
 }
 
 async function readInside(

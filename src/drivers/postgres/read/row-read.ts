@@ -61,10 +61,12 @@ export class RowRead {
   }
 
   handleRowDescription(message: { readonly fields: readonly RawField[] }): void {
-    this.#fields = message.fields.map(({ name, dataTypeID, dataTypeModifier }) => ({
+    this.#fields = message.fields.map(({ name, dataTypeID, dataTypeModifier, tableID, columnID }) => ({
       name,
       typeOid: dataTypeID,
       typeModifier: dataTypeModifier,
+      tableOid: tableID,
+      columnNumber: columnID,
     }))
   }
 
@@ -107,4 +109,6 @@ interface RawField {
   readonly name: string
   readonly dataTypeID: number
   readonly dataTypeModifier: number
+  readonly tableID: number
+  readonly columnID: number
 }
