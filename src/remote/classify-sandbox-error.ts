@@ -104,12 +104,12 @@ function ofStatus(error: Error): Reading | undefined {
   return Number.isNaN(status) ? undefined : { faultClass: faultOfStatus(status), status }
 }
 
-/** `[unavailable] …` or `2: [unknown] …`; an answer that is no Connect message is `[unknown] HTTP 500`. */
+/** `[unavailable] …` or `2: [unknown] …`. An answer that is no Connect message is `[internal] HTTP 400`, with a code that
+ * says less than the status; a proxy that finds nobody behind it answers 502 or 504. */
 function ofConnectCode(error: Error): Reading | undefined {
-  const [, code, status] = /^(?:\d{1,2}: )?\[([a-z_]+)\](?: HTTP (\d{3})$)?/.exec(error.message) ?? []
-  if (code === 'unknown' && status !== undefined) {
-    return { faultClass: faultOfStatus(Number(status)), status: Number(status) }
-  }
+  const [, code, http] = /^(?:\d{1,2}: )?\[([a-z_]+)\](?: HTTP (\d{3})\b)?/.exec(error.message) ?? []
+  const status = Number(http)
+  if (status >= 300 && status !== 502 && status !== 504) return { faultClass: faultOfStatus(status), status }
   return code !== undefined && Object.hasOwn(BY_CONNECT_CODE, code) ? BY_CONNECT_CODE[code] : undefined
 }
 
