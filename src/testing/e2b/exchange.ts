@@ -127,7 +127,7 @@ export class Exchange<P extends E2BPoint = E2BPoint> {
     this.record.status = status
     if (send !== undefined) return await send(response)
     // What is left of the body is read, or the client would see a reset in place of the answer.
-    if (!request.complete && !request.destroyed) await this.body(Number.POSITIVE_INFINITY)
+    if (!request.complete && !request.destroyed) await this.body(Number.POSITIVE_INFINITY).catch(leaveUnread)
     const type = body === undefined ? {} : { 'content-type': 'application/json' }
     response.writeHead(status, { ...type, ...headers })
     response.end(body === undefined ? (text ?? '') : JSON.stringify(body))
@@ -137,4 +137,8 @@ export class Exchange<P extends E2BPoint = E2BPoint> {
     this.request.resume()
     if (!this.response.destroyed) await new Promise((resolve) => this.response.once('close', resolve))
   }
+}
+
+function leaveUnread(): void {
+  // What is left of a body is of no interest to whoever is refused, also where it cannot be read.
 }

@@ -93,9 +93,10 @@ export class Fleet {
     sandbox.resume(seconds)
   }
 
-  /** What happens at the end of a sandbox's time. */
-  expire(sandbox: Sandbox): Promise<void> {
-    return sandbox.spec.autoPause && sandbox.state === 'running' ? sandbox.pause(true) : this.end(sandbox)
+  /** What happens at the end of a sandbox's time; to a paused one nothing does. */
+  async expire(sandbox: Sandbox): Promise<void> {
+    if (sandbox.state === 'paused') return
+    await (sandbox.spec.autoPause ? sandbox.pause(true) : this.end(sandbox))
   }
 
   /** From now on nobody finds it; settled when its processes and files are gone. */

@@ -22,24 +22,22 @@ export function processesOf(sandboxes: ReadonlySet<string>, sessions: ReadonlySe
     .map(Number)
 }
 
-/** Kills what `find` gives, until it gives nothing. False when something is left after all. */
-export async function killAll(find: () => readonly number[]): Promise<boolean> {
+/** Kills what `find` gives, until it gives nothing or, after some seconds, still gives something. */
+export async function killAll(find: () => readonly number[]): Promise<void> {
   for (let look = 0; look < LOOKS; look++) {
     const pids = find()
-    if (pids.length === 0) return true
+    if (pids.length === 0) return
     for (const pid of pids) sendSignal(pid, 'SIGKILL')
     await sleep(Math.min(50, 5 + look))
   }
-  return false
 }
 
-/** Signals a process, or a group by its negative id. False when it is gone already. */
-export function sendSignal(pid: number, signal: NodeJS.Signals): boolean {
+/** Signals a process, or a group by its negative id. One that is gone, or has become another user's, is left alone. */
+export function sendSignal(pid: number, signal: NodeJS.Signals): void {
   try {
-    return process.kill(pid, signal)
+    process.kill(pid, signal)
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false
-    throw error
+    if (!['ESRCH', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error
   }
 }
 

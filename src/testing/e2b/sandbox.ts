@@ -6,7 +6,6 @@ import { GuestPaths } from './guest-paths.js'
 import { type EndEvent, GuestProcess, type ProcessConfig } from './guest-process.js'
 import type { E2BNetwork } from './network-rules.js'
 import { killAll, processesOf, SANDBOX_VARIABLE, sendSignal } from './process-table.js'
-import { Refusal } from './refusal.js'
 
 /** What a sandbox is created with. */
 export interface SandboxSpec {
@@ -32,6 +31,7 @@ export interface SandboxPlace {
 
 /** How long envd keeps how a command ended, for whoever asks late. */
 const RETAINED_MS = 30_000
+const LONGEST_TIMER_MS = 2 ** 31 - 1
 
 /** A sandbox: a directory, the processes that were started in it, and the end of its time. */
 export class Sandbox {
@@ -97,7 +97,8 @@ export class Sandbox {
   expireIn(seconds: number): void {
     clearTimeout(this.#expiry)
     this.#timeoutAt = new Date(Date.now() + seconds * 1000)
-    if (this.#state === 'running') this.#expiry = setTimeout(this.#onExpired, seconds * 1000).unref()
+    const delay = Math.min(seconds * 1000, LONGEST_TIMER_MS)
+    if (this.#state === 'running') this.#expiry = setTimeout(this.#onExpired, delay).unref()
   }
 
   /** Refuses with `invalid_argument` a command or a directory that is not there. */
@@ -163,8 +164,9 @@ export class Sandbox {
     for (const reply of this.replies) reply.socket?.destroySoon()
   }
 
+  /** What cannot be killed is seen in the server's `processes()`. */
   async #killProcesses(): Promise<void> {
-    if (!(await killAll(() => this.pids()))) throw Refusal.http(500, 'processes of the sandbox are left')
+    await killAll(() => this.pids())
   }
 
   #retain({ pid }: GuestProcess, event: EndEvent): void {
