@@ -52,6 +52,7 @@ export function createProgram(context: CommandContext): Command {
         .argument('<pipeline>', 'pipeline file, e.g. nightly.yaml')
         .option('--streams <names>', 'only these streams, separated by commas', list)
         .option('--parallel <number>', 'streams at one time, within max_connections of both ends', count, 1)
+        .option('--remote <platform>', 'move the rows in sandboxes: e2b', platform)
         .option('--expect-plan <digest>', 'run only what `airlock plan` gave this digest of (meta.plan)')
         .option('--dry-run', 'the same as `airlock plan`'),
     ),
@@ -275,6 +276,12 @@ function list(value: string): readonly string[] {
     .split(',')
     .map((part) => part.trim())
     .filter((part) => part !== '')
+}
+
+/** Where rows may be moved beside this machine. */
+function platform(value: string): 'e2b' {
+  if (value === 'e2b') return value
+  throw new AirlockError('USAGE', { phase: 'config', params: { problem: '--remote is e2b' } })
 }
 
 function count(value: string): number {

@@ -1,3 +1,5 @@
+import { formatUsd } from '../remote/cost.js'
+import { REMOTE_EVENTS, type RemoteEventName } from '../remote/events.js'
 import type { RunReport, StreamReport } from '../run/report.js'
 import type { Output } from './output.js'
 import { formatBytes, formatCount, formatTable } from './table.js'
@@ -23,8 +25,29 @@ export function formatReport(report: RunReport, output: Output): string {
     output.bold(`${report.status}: `) +
       `${formatCount(report.rows_written)} rows in ${report.seconds.toFixed(2)} s, ` +
       `peak memory ${formatBytes(report.peak_rss_bytes)}`,
+    ...remoteLines(report),
     output.dim(`connections opened ${opened}, closed ${closed}; run ${report.run_id}`),
   ].join('\n')
+}
+
+/** Sandboxes, their cost, and what went wrong with them, a line for each kind of event. */
+function remoteLines({ remote }: RunReport): readonly string[] {
+  // Reports that older versions kept do not have it.
+  if (!remote) return []
+  const { jobs, sandboxes, sandbox_seconds, cost_usd, missing, events } = remote
+  const wrong = Object.entries(events).filter(
+    ([name]) => isRemoteEvent(name) && REMOTE_EVENTS[name].severity !== 'info',
+  )
+  return [
+    `${jobs} ${jobs === 1 ? 'job' : 'jobs'} in ${sandboxes} ${sandboxes === 1 ? 'sandbox' : 'sandboxes'}, ` +
+      `${sandbox_seconds.toFixed(1)} s, ${formatUsd(cost_usd)}`,
+    ...wrong.map(([name, count]) => `  ${name} ${formatCount(count)}`),
+    ...missing.map(({ job, path, reason }) => `  missing: ${path} of job ${job} (${reason})`),
+  ]
+}
+
+function isRemoteEvent(name: string): name is RemoteEventName {
+  return Object.hasOwn(REMOTE_EVENTS, name)
 }
 
 function verificationOf(stream: StreamReport): string {

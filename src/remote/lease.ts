@@ -24,11 +24,14 @@ export class Lease {
 
   constructor(options: LeaseOptions) {
     this.#options = options
-    this.#timer = setInterval(() => {
-      this.#renewing ??= this.#renew().finally(() => {
-        this.#renewing = undefined
-      })
-    }, (options.seconds * 1000) / 3)
+    this.#timer = setInterval(
+      () => {
+        this.#renewing ??= this.#renew().finally(() => {
+          this.#renewing = undefined
+        })
+      },
+      (options.seconds * 1000) / 3,
+    )
   }
 
   /** Renews no more. Idempotent. */

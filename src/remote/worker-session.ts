@@ -6,8 +6,8 @@ import { RemoteFailure } from './remote-failure.js'
 import { SandboxFault } from './sandbox-fault.js'
 import type { CommandEnd, CommandRequest, RemoteCommand, SandboxPort } from './sandbox-port.js'
 
-export type Hello = Extract<WorkerFrame, { t: 'hello' }>
-type Refused = Extract<WorkerFrame, { t: 'refused' }>
+type AnswerKind = 'hello' | 'refused' | 'opened'
+export type Answer<T extends AnswerKind> = Extract<WorkerFrame, { t: T }>
 type End = Extract<WorkerFrame, { t: 'end' }>
 
 const REATTACH_TRIES = 4
@@ -47,9 +47,10 @@ export class WorkerSession implements AsyncDisposable {
   #reader: FrameReader
   #command: RemoteCommand | undefined
   #heard = performance.now()
-  #first: Hello | Refused | undefined
+  /** What the worker said of itself before its work. */
+  #answers: Answer<AnswerKind>[] = []
   #end: End | undefined
-  #onFirst: () => void = () => undefined
+  #onAnswer: () => void = ended
   #followed: Promise<WorkerEnd> | undefined
 
   private constructor(options: WorkerSessionOptions) {
@@ -84,19 +85,24 @@ export class WorkerSession implements AsyncDisposable {
     return this.#reader.handlerFailed
   }
 
-  /** The first frame. Undefined where it did not come in time, or the worker ended before. */
-  async first(withinMs: number): Promise<Hello | Refused | undefined> {
-    if (this.#first !== undefined) return this.#first
+  /** The first frame of one of these kinds, which may have come already. Undefined where it does not come in time, or the
+   * worker ends before. */
+  async frame<T extends AnswerKind>(kinds: readonly T[], withinMs: number): Promise<Answer<T> | undefined> {
     const stop = new AbortController()
-    const told = new Promise<void>((resolve) => {
-      this.#onFirst = resolve
-    })
+    const timeout = sleep(withinMs, undefined, { signal: stop.signal }).catch(ended)
     try {
-      await Promise.race([told, this.#followed, sleep(withinMs, undefined, { signal: stop.signal }).catch(ended)])
+      for (;;) {
+        const found = this.#answers.find(({ t }) => (kinds as readonly string[]).includes(t))
+        if (found !== undefined) return found as Answer<T>
+        const told = new Promise<'told'>((resolve) => {
+          this.#onAnswer = () => resolve('told')
+        })
+        if ((await Promise.race([told, this.#followed, timeout])) === 'told') continue
+        return this.#answers.find(({ t }) => (kinds as readonly string[]).includes(t)) as Answer<T> | undefined
+      }
     } finally {
       stop.abort()
     }
-    return this.#first
   }
 
   /** One line to the worker's standard input. Throws SandboxFault. */
@@ -135,9 +141,9 @@ export class WorkerSession implements AsyncDisposable {
   }
 
   #handle(frame: WorkerFrame): void {
-    if (frame.t === 'hello' || frame.t === 'refused') {
-      this.#first ??= frame
-      this.#onFirst()
+    if (frame.t === 'hello' || frame.t === 'refused' || frame.t === 'opened') {
+      this.#answers.push(frame)
+      this.#onAnswer()
     }
     if (frame.t === 'end') this.#end = frame
     this.#options.onFrame(frame)
@@ -198,7 +204,9 @@ export class WorkerSession implements AsyncDisposable {
     const { events, sandbox, silenceMs, signal } = this.#options
     const given = (reason: WorkerEnd['reason']): WorkerEnd => ({ end: this.#end, command: undefined, reason })
     while (!stopped.aborted) {
-      await sleep(silenceMs / CHECKS_PER_SILENCE, undefined, { signal: AbortSignal.any([signal, stopped]) }).catch(ended)
+      await sleep(silenceMs / CHECKS_PER_SILENCE, undefined, { signal: AbortSignal.any([signal, stopped]) }).catch(
+        ended,
+      )
       if (signal.aborted) return given('aborted')
       const silent = performance.now() - this.#heard
       if (silent < silenceMs) continue
@@ -235,5 +243,6 @@ function classOf(error: unknown): string {
   return error instanceof SandboxFault ? error.faultClass : 'unknown'
 }
 
-/** A wait that was ended early is over. */
-function ended(): void {}
+function ended(): void {
+  // A wait that was ended early is over.
+}

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { runInSession } from '../cache/index.js'
 import type { Pipeline } from '../config/pipeline.js'
+import type { RemoteEvent } from '../remote/index.js'
 import { type Arrangement, arrangeStreams, chosenStreams } from './arrange-streams.js'
 import { hasWildcards } from './expand-streams.js'
 import { exitCodeOf, statusOf } from './outcome.js'
@@ -11,6 +12,7 @@ import { runInOrder } from './schedule.js'
 import { SessionPools } from './session-pools.js'
 import { HomeState } from './state-store.js'
 import { planStream, type StreamPlan, type StreamRules } from './stream-plan.js'
+import type { StreamRunner } from './stream-runner.js'
 import { reportBehind, runStreamOf, type StreamContext } from './stream-task.js'
 import type { Workspace } from './workspace.js'
 
@@ -26,12 +28,16 @@ export interface RunOptions {
   readonly retries?: number
   /** Incremental streams read everything and save their state anew. */
   readonly fullRefresh?: boolean
+  /** Where the streams are moved; in this process where it is not given. */
+  readonly runner?: StreamRunner
   readonly onPlan?: (plan: StreamPlan) => void
   readonly onProgress?: (progress: Progress) => void
   readonly onStream?: (report: StreamReport) => void
+  /** Told of each event of a remote run, with its line for a person. */
+  readonly onRemoteEvent?: (event: RemoteEvent, line: string) => void
 }
 
-/** Runs a pipeline in this process: each stream in one transaction of the target, parents before children. A stream that
+/** Runs a pipeline, in this process or where `runner` says: each stream in one transaction of the target, parents before children. A stream that
  * fails does not stop the others but for those whose rows refer to it; an abort does. Resolves with the report whatever
  * happened to the streams; throws only for what concerns the run as a whole (configuration, wildcards, audit). */
 export async function runPipeline(
@@ -106,21 +112,8 @@ async function runStreams(
   telemetry.add({ runs_started: 1 })
   telemetry.emit('run.started', { run: runId, streams: pipeline.streams.length })
   const rules = await rulesOf(workspace, pipeline, options)
-  let reports: readonly StreamReport[]
-  {
-    await using pools = await SessionPools.create(workspace, pipeline, options.parallel ?? 1)
-    const onProblem = (error: unknown) => raise(workspace, 'order of streams unknown', error, runId)
-    const { streams, parents } = await arrangeStreams(workspace, pipeline, pools, options.streams, signal, onProblem)
-    const context: StreamContext = { host: workspace, runId, signal, options, rules, pools }
-    const told = (report: StreamReport) => {
-      options.onStream?.(report)
-      return report
-    }
-    reports = await runInOrder(streams, parents, pools.parallel, {
-      run: async (stream) => told(await runStreamOf(stream, context)),
-      skip: (stream, parent) => told(reportBehind(stream, parent)),
-    })
-  }
+  const move = options.runner ?? locally
+  const { reports, remote } = await move({ workspace, pipeline, runId, options, rules, signal })
   const after = telemetry.snapshot()
   const status = statusOf(reports, signal)
   const run_us = Math.round((performance.now() - started) * 1000)
@@ -144,8 +137,26 @@ async function runStreams(
       closed: after.connections_closed - before.connections_closed,
     },
     streams: reports,
+    remote,
     audit_dir: workspace.auditDir ?? null,
   }
+}
+
+/** Moves the streams in this process, up to `parallel` at one time. */
+const locally: StreamRunner = async ({ workspace, pipeline, runId, options, rules, signal }) => {
+  await using pools = await SessionPools.create(workspace, pipeline, options.parallel ?? 1)
+  const onProblem = (error: unknown) => raise(workspace, 'order of streams unknown', error, runId)
+  const { streams, parents } = await arrangeStreams(workspace, pipeline, pools, options.streams, signal, onProblem)
+  const context: StreamContext = { host: workspace, runId, signal, options, rules, pools }
+  const told = (report: StreamReport) => {
+    options.onStream?.(report)
+    return report
+  }
+  const reports = await runInOrder(streams, parents, pools.parallel, {
+    run: async (stream) => told(await runStreamOf(stream, context)),
+    skip: (stream, parent) => told(reportBehind(stream, parent)),
+  })
+  return { reports, remote: null }
 }
 
 async function rulesOf(

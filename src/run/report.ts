@@ -62,6 +62,23 @@ export interface StreamReport {
   readonly error: AirlockErrorData | null
 }
 
+/** Of a run whose streams were moved by sandboxes. */
+export interface RemoteSummary {
+  readonly provider: 'e2b'
+  readonly jobs: number
+  readonly sandboxes: number
+  /** All sandboxes together. */
+  readonly sandbox_seconds: number
+  readonly cost_estimate_usd: number
+  readonly cost_usd: number
+  /** How often each event happened: as many as there are lines in `events_file`. */
+  readonly events: Readonly<Record<string, number>>
+  /** Files that should have arrived and did not. */
+  readonly missing: readonly { readonly job: string; readonly path: string; readonly reason: string }[]
+  /** Where the events of this run are kept. */
+  readonly events_file: string
+}
+
 /** What one run did; kept under `home/runs`. */
 export interface RunReport {
   readonly run_id: string
@@ -78,6 +95,8 @@ export interface RunReport {
   readonly peak_rss_bytes: number
   readonly connections: { readonly opened: number; readonly closed: number }
   readonly streams: readonly StreamReport[]
+  /** Null where everything happened in this process. */
+  readonly remote: RemoteSummary | null
   /** Folder of the audit log, null where it is off. */
   readonly audit_dir: string | null
 }

@@ -122,7 +122,7 @@ function boundsRequest({ table, where }: PipelineStream, column: string) {
 }
 
 /** The source's primary key, or else the one that the stream names. */
-function keyColumn(stream: PipelineStream, columns: readonly Column[]): string {
+export function keyColumn(stream: PipelineStream, columns: readonly Column[]): string {
   const own = columns.filter(({ keyPosition }) => keyPosition > 0)
   const names = own.length === 1 ? [own[0]!.name] : stream.primaryKey
   const column = columns.find(({ name }) => name === names[0])

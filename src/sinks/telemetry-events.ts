@@ -27,6 +27,7 @@ export const EVENT_TYPES = [
   'sandbox.opened',
   'sandbox.closed',
   'sandbox.failed',
+  'remote.reported',
   'cleanup.failed',
   'resource.leaked',
   'error.raised',

@@ -24,7 +24,8 @@ export interface TwoEnds extends AsyncDisposable {
   verify(streams: object): Promise<readonly StreamComparison[]>
   /** With the configuration of the two ends changed. */
   configure(changes: { readonly source?: object; readonly target?: object; readonly file?: object }): Promise<void>
-  open(): Promise<Workspace>
+  /** With further variables in its environment. */
+  open(further?: Readonly<Record<string, string>>): Promise<Workspace>
   pipeline(space: Workspace, streams: object): Promise<Pipeline>
   /** What a process needs in its environment to reach both ends. */
   readonly env: Readonly<Record<string, string>>
@@ -56,7 +57,7 @@ export async function twoEnds(from: Engine, to: Engine): Promise<TwoEnds> {
       const file = { home: 'kept', mask_key: '${env:MASK_KEY}', ...changes.file, connections }
       await writeFile(join(folder, 'airlock.yaml'), JSON.stringify(file))
     },
-    open: () => Workspace.open({ cwd: folder, env }),
+    open: (further = {}) => Workspace.open({ cwd: folder, env: { ...env, ...further } }),
     async pipeline(space, streams) {
       const path = join(folder, 'nightly.yaml')
       await writeFile(path, JSON.stringify({ name: 'nightly', source: 'from', target: 'to', streams }))

@@ -6,8 +6,9 @@ import { withOverrides } from '../../run/overrides.js'
 import { planDigest } from '../../run/plan-digest.js'
 import type { VerifyKind } from '../../run/run-stream.js'
 import { writeSummary } from '../../run/saved-reports.js'
+import type { StreamRunner } from '../../run/stream-runner.js'
 import { Workspace } from '../../run/workspace.js'
-import { errorLine } from '../output.js'
+import { errorLine, type Output } from '../output.js'
 import type { CommandContext, GlobalOptions } from '../program.js'
 import { ProgressLine } from '../progress-line.js'
 import { formatReport } from '../run-table.js'
@@ -18,6 +19,7 @@ export interface RunCommandOptions extends StreamOptions, ReportOptions {
   readonly streams?: readonly string[]
   readonly parallel?: number
   readonly dryRun?: boolean
+  readonly remote?: 'e2b'
   readonly expectPlan?: string
 }
 
@@ -53,10 +55,12 @@ export async function runAndReport(
   common: GlobalOptions,
   workspace: Workspace,
   pipeline: Pipeline,
-  options: ReportOptions & Pick<RunCommandOptions, 'streams' | 'parallel'>,
+  options: ReportOptions & Pick<RunCommandOptions, 'streams' | 'parallel' | 'remote'>,
 ): Promise<void> {
   const { output, signal } = context
   const progress = new ProgressLine(output, common.progress)
+  await using remote =
+    options.remote === undefined ? undefined : await openRemote(workspace, options.parallel ?? 1, output)
   const report = await runPipeline(workspace, pipeline, {
     signal,
     verify: options.verify,
@@ -64,6 +68,10 @@ export async function runAndReport(
     fullRefresh: options.fullRefresh === true,
     ...(options.streams === undefined ? {} : { streams: options.streams }),
     ...(options.parallel === undefined ? {} : { parallel: options.parallel }),
+    ...(remote === undefined ? {} : { runner: remote.runner }),
+    onRemoteEvent: ({ severity }, line) => {
+      if (severity !== 'info') output.note(line)
+    },
     onProgress: (now) => progress.update(now),
     onStream: (done) => progress.finish(done),
   })
@@ -77,4 +85,22 @@ export async function runAndReport(
   const [first] = failed
   output.failedResult(report, formatReport(report, output), first?.error ?? new AirlockError('INTERRUPTED').toJSON())
   for (const { stream, error } of failed) output.problem(`${stream}: ${errorLine(error)}`)
+}
+
+/** The platform of sandboxes, after a word on what they may cost. Its library is loaded by those who ask for it. */
+async function openRemote(
+  workspace: Workspace,
+  parallel: number,
+  output: Output,
+): Promise<{ readonly runner: StreamRunner } & AsyncDisposable> {
+  const { openAdapter } = await import('../../run/remote/open-adapter.js')
+  const { remotely } = await import('../../run/remote/run-remotely.js')
+  const { costOf, formatUsd } = await import('../../remote/index.js')
+  const adapter = await openAdapter(workspace)
+  const { cpu: vcpus, memory_mb: memoryMb, max_cost_usd, concurrent } = adapter.settings
+  const sandboxes = Math.min(parallel, concurrent)
+  const perHour = formatUsd(costOf({ vcpus, memoryMb }, 3600 * sandboxes))
+  const limit = max_cost_usd === undefined ? '' : `, no new one after ${formatUsd(max_cost_usd)}`
+  output.note(`up to ${sandboxes} ${sandboxes === 1 ? 'sandbox' : 'sandboxes'} at a time, ${perHour} an hour${limit}`)
+  return { runner: remotely(adapter), [Symbol.asyncDispose]: () => adapter.close() }
 }

@@ -1,1 +1,2 @@
 export { files } from './spec.js'
+export { fileOfTable, placeTableFile } from './transfer.js'

@@ -1,5 +1,6 @@
 import type { PipelineStream } from '../../config/pipeline.js'
-import type { KeyRange } from '../../core/driver.js'
+import type { KeyRange, StateKey } from '../../core/driver.js'
+import type { PartMark } from '../parts/part-mark.js'
 import type { StreamReport } from '../report.js'
 import type { VerifyKind } from '../run-stream.js'
 
@@ -51,6 +52,8 @@ export interface PartJob extends JobFrame {
   readonly range: KeyRange
   /** As the target names it; each attempt has another one. */
   readonly table: string
+  /** Saved in the transaction of the rows, so that another run finds them. */
+  readonly mark: Pick<PartMark, 'of' | 'column' | 'index'> & { readonly bounds: readonly string[] }
 }
 
 /** All parts of a stream into its table, in one transaction. */
@@ -58,6 +61,8 @@ export interface CommitJob extends JobFrame {
   readonly kind: 'commit'
   readonly stream: PipelineStream
   readonly parts: readonly { readonly table: string; readonly rows: number }[]
+  /** What is forgotten when the rows are there. */
+  readonly marks: readonly StateKey[]
   readonly fence: JobFence
 }
 

@@ -1,7 +1,8 @@
 import { withRetries } from '../../core/retry.js'
 import { AirlockError } from '../../errors/index.js'
 import { fenceKey } from '../fence-key.js'
-import { checkFit, loadPart, type PartsRun, partsOutcome, type Tally, writeParts } from '../load-parts.js'
+import { checkFit, loadPart, type Part, type PartsRun, partsOutcome, type Tally, writeParts } from '../load-parts.js'
+import { type PartMark, partKey } from '../parts/part-mark.js'
 import type { StreamReport } from '../report.js'
 import { type Seen, secondsSince } from '../run-stream.js'
 import type { Ends } from '../session-pools.js'
@@ -18,7 +19,7 @@ export async function performPart(job: PartJob, context: StreamContext): Promise
     const { stream, run } = partsOf(job, ends, context)
     const plan = await planStream(stream, ends.source, ends.target, context.rules, context.signal)
     const tally: Tally = { rowsRead: 0, rowsMasked: 0, policies: {} }
-    const { rows, bytes } = await loadPart(plan, { range: job.range, table: job.table }, run, tally)
+    const { rows, bytes } = await loadPart(plan, { range: job.range, table: job.table, state: markOf(job) }, run, tally)
     context.host.telemetry.add({
       rows_read: tally.rowsRead,
       rows_masked: tally.rowsMasked,
@@ -27,6 +28,14 @@ export async function performPart(job: PartJob, context: StreamContext): Promise
     })
     return { rows, bytes, policies: tally.policies, seconds: secondsSince(started) }
   })
+}
+
+/** What says that this range is at the target, for a run that goes on where this one stopped. */
+function markOf({ pipeline, stream, mark, table }: PartJob): NonNullable<Part['state']> {
+  return {
+    key: partKey(pipeline, stream.name, mark.index),
+    value: ({ rows }) => JSON.stringify({ version: 1, ...mark, table, rows } satisfies PartMark),
+  }
 }
 
 /** Takes the parts of a stream into its table, in one write that only the last attempt may commit, and drops them. Throws
@@ -123,6 +132,7 @@ async function repeated<T>(
 async function dropParts(job: CommitJob, { target, signal }: PartsRun): Promise<readonly string[]> {
   try {
     for (const { table } of job.parts) await target.dropStaging(table, signal)
+    for (const key of job.marks) await target.resetState(key, signal)
     return []
   } catch (error) {
     if (!(error instanceof AirlockError)) throw error
