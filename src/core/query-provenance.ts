@@ -27,6 +27,14 @@ const PLAIN_FUNCTIONS = new Set(
   version database`.split(/\s+/),
 )
 
+/** Where servers keep values of tables for themselves: statistics, histograms, statements of other users. */
+const KEEPS_VALUES = /^(?:pg_stat.*|mysql|performance_schema|sys|processlist|column_statistics|column_stats)$/
+
+/** Whether a table of the server itself may hold values of other tables. */
+export function keepsValues({ schema, table }: Pick<ColumnOrigin, 'schema' | 'table'>): boolean {
+  return [schema, table].some((name) => KEEPS_VALUES.test(name.toLowerCase()))
+}
+
 /** Words that may stand before a parenthesis and are no functions. */
 const BEFORE_PARENTHESIS = new Set(
   `select distinct all and or not in exists any some between like ilike rlike regexp is when then else case where on having by
@@ -47,7 +55,7 @@ const IN_FROM = new Set(
   ),
 )
 
-/** Whether a statement cannot carry a value of the columns into a computed column: it does not name them, has no `*` but
+/** Whether a statement cannot carry a value of the columns into a computed column: it does not name them or the server's own statistics, has no `*` but
  * that of `count(*)`, calls plain functions only and, where a language has rows as values (`rows`), takes none. Sure in one
  * direction: what it refuses may be harmless. */
 export function isClosedStatement(
@@ -62,7 +70,7 @@ export function isClosedStatement(
     if (kind === 'other') return text !== '*' || isCountOrProduct(tokens, at)
     const name = text.toLowerCase()
     // Servers fold letters beyond ASCII in ways of their own.
-    if (!/^[\x20-\x7e]+$/.test(name) || columns.has(name)) return false
+    if (!/^[\x20-\x7e]+$/.test(name) || columns.has(name) || KEEPS_VALUES.test(name)) return false
     if (kind === 'word' && name === 'table') return false
     if (behind?.text !== '(' || behind.kind !== 'other') return true
     if (before?.kind === 'other' && before.text === '.') return false

@@ -2,7 +2,7 @@ import type { Config } from '../config/config.js'
 import type { Column } from '../core/batch.js'
 import type { QueryResult } from '../core/driver.js'
 import { compileMasks, type MaskChoice, type MaskChoices } from '../core/mask-batches.js'
-import type { ColumnOrigin } from '../core/query-provenance.js'
+import { type ColumnOrigin, keepsValues } from '../core/query-provenance.js'
 import { AirlockError } from '../errors/index.js'
 import { ByteSink, type CellMask } from '../masking/columns/index.js'
 
@@ -11,9 +11,6 @@ export interface MaskedResult extends QueryResult {
   readonly masked: readonly boolean[]
 }
 
-/** Tables in which a server keeps values of other tables, and statements of other users. */
-const KEEPS_VALUES =
-  /^(?:pg_catalog\.pg_stat|mysql\.|performance_schema\.|sys\.|information_schema\.(?:column_statistics|processlist))/
 const UNKNOWN: MaskChoice = 'redact'
 
 /** Masks what a connection's `queries.….mask` names. Fails closed: a column whose values may be made of a masked one, and
@@ -49,7 +46,7 @@ function choiceOf(
   const found = names.map((name) => choices[name.toLowerCase()]).find((choice) => choice !== undefined)
   if (found !== undefined) return found
   if (origin === undefined) return closed ? undefined : UNKNOWN
-  return KEEPS_VALUES.test(`${origin.schema}.${origin.table}`.toLowerCase()) ? UNKNOWN : undefined
+  return keepsValues(origin) ? UNKNOWN : undefined
 }
 
 function maskOf(
