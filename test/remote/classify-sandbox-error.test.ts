@@ -406,7 +406,9 @@ describe('the class', () => {
   })
 })
 
-function nothing(): void {}
+function nothing(): void {
+  // What these commands say does not matter.
+}
 
 function respondCreated(response: Parameters<RequestListener>[1]): void {
   const body = { sandboxID: 'abc', envdVersion: '0.6.1', envdAccessToken: 'token', templateID: 'base', clientID: 'c' }
