@@ -22,6 +22,7 @@ const job = z.looseObject({
   pipeline: z.string(),
   source: connection,
   target: connection,
+  maskKey: z.string().optional(),
 })
 
 /** A job as bytes, to be sealed: its Secrets are revealed in it. */
@@ -41,11 +42,11 @@ export function decodeJob(bytes: Uint8Array, onSecret: (value: string) => void):
   const parsed = job.safeParse(decoded(json, onSecret))
   if (!parsed.success) throw invalid()
   const { maskKey } = parsed.data
-  if (typeof maskKey === 'string') {
+  if (maskKey !== undefined) {
     onSecret(maskKey)
     onSecret(Buffer.from(maskKey, 'base64').toString('utf8'))
   }
-  return parsed.data as unknown as Job
+  return { ...parsed.data, maskKey } as unknown as Job
 }
 
 function encoded(value: unknown): unknown {

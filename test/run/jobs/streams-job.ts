@@ -5,13 +5,13 @@ import { inlineFiles } from '../../../src/run/jobs/inline-files.js'
 import type { JobConnection, StreamsJob } from '../../../src/run/jobs/job.js'
 import type { Workspace } from '../../../src/run/workspace.js'
 
-/** A connection as it travels in a job. */
+/** A connection as it travels in a job; without addresses where its host has none here. */
 export async function jobConnection(space: Workspace, name: string): Promise<JobConnection> {
   const { driver, settings } = await space.config.connection(name)
   const endpoints = await space.endpoints(name)
   const addresses: Record<string, string[]> = {}
   const signal = new AbortController().signal
-  const found = endpoints.length === 0 ? [] : await resolveCandidates(endpoints, signal)
+  const found = endpoints.length === 0 ? [] : await resolveCandidates(endpoints, signal).catch(() => [])
   for (const { endpoint, address } of found) {
     if (endpoint.kind !== 'tcp' || !('host' in address)) continue
     addresses[endpoint.host] = [...(addresses[endpoint.host] ?? []), address.host]
