@@ -80,10 +80,9 @@ export class CliBridge {
 
   async #place(deadlineMs: number, signal: AbortSignal): Promise<() => void> {
     signal.throwIfAborted()
-    if (this.#places.isLocked() && this.#waiting >= this.#options.maxQueued) {
-      throw new AirlockError('SERVER_BUSY', { phase: 'run' })
-    }
-    this.#waiting += 1
+    const waits = this.#places.isLocked() ? 1 : 0
+    if (waits === 1 && this.#waiting >= this.#options.maxQueued) throw new AirlockError('SERVER_BUSY', { phase: 'run' })
+    this.#waiting += waits
     const place = this.#places.acquire().then(([, release]) => release)
     const stop = new AbortController()
     try {
@@ -94,7 +93,7 @@ export class CliBridge {
       throw error
     } finally {
       stop.abort()
-      this.#waiting -= 1
+      this.#waiting -= waits
     }
   }
 }
