@@ -8,13 +8,17 @@ import { build } from 'esbuild'
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const folder = process.argv[2] ?? join(root, 'dist', 'remote')
 
-// Read by whatever Node is there, and before it could stumble over newer syntax: the answer of one that is too old is a
-// frame, so that the host can say why.
-const OLDEST = `var airlockNode = process.versions.node.split('.');
+// Read by whatever Node is there: the answer of one that is too old is a frame, so that the host can say why. The one-shot
+// hash of node:crypto came with 20.12.
+const FIRST = `var airlockNode = process.versions.node.split('.');
 if (+airlockNode[0] < 20 || (+airlockNode[0] === 20 && +airlockNode[1] < 9)) {
   require('fs').writeSync(1, JSON.stringify({ v: 1, seq: 0, t: 'refused', reason: 'runtime', node: process.versions.node }) + '\\n');
   process.exit(1);
-}`
+}
+var airlockCrypto = require('crypto');
+airlockCrypto.hash = airlockCrypto.hash || function (algorithm, data, encoding) {
+  return airlockCrypto.createHash(algorithm).update(data).digest(encoding);
+};`
 
 /** What asks for the version of a package finds it in the bundle. */
 const packageVersions = {
@@ -46,7 +50,7 @@ const { outputFiles, metafile } = await build({
   keepNames: true,
   legalComments: 'none',
   metafile: true,
-  banner: { js: OLDEST },
+  banner: { js: FIRST },
   logOverride: { 'empty-import-meta': 'error' },
   external: ['pg-native', '@opentelemetry/api'],
   alias: { 'fs-native-extensions': join(root, 'scripts', 'worker-file-lock.cjs') },
