@@ -11,7 +11,7 @@ import { allRules } from './rules/all.js'
 import type { Rule } from './scan.js'
 import { Secret } from './secret.js'
 import { type ChunkMasker, chunkMasker, maskStream } from './stream.js'
-import { ValueSearch } from './value-search.js'
+import { byteMatcher, ValueSearch } from './value-search.js'
 
 export interface MaskerOptions {
   /** Values to hide from the start on. */
@@ -46,7 +46,7 @@ export interface Masker {
   stream(): Transform
   /** The same as plain calls. */
   chunks(): ChunkMasker
-  /** Looks for the registered values in all their forms, and only for them: rows may look like anything. */
+  /** Looks for the registered values in bytes that arrive in pieces, in all their forms. */
   search(): ValueSearch
   /** A new error with text from the table only; of the old one at most a known code is kept, as `origin`. */
   error(error: unknown, context?: ErrorContext): AirlockError
@@ -121,7 +121,7 @@ class LiveMasker implements Masker {
   search(): ValueSearch {
     if (this.#values === undefined || this.#valuesVersion !== this.#registry.version) {
       this.#valuesVersion = this.#registry.version
-      this.#values = buildMatcher([], this.#registry.settle())
+      this.#values = byteMatcher(this.#registry.settle())
     }
     return new ValueSearch(this.#values)
   }
