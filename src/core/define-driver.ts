@@ -35,6 +35,8 @@ export interface Driver<Schema extends z.ZodObject = z.ZodObject> {
   open(config: z.input<Schema>, options?: OpenOptions): Promise<ManagedSession>
   /** Where `open` would connect to, in order. Topology: not for every eye. Throws CONFIG_INVALID and DSN_REFUSED. */
   endpoints(config: z.input<Schema>): readonly Endpoint[]
+  /** What a session may dial in all: its endpoints, and whatever it needs beside them. Throws as `endpoints` does. */
+  reaches(config: z.input<Schema>): readonly Endpoint[]
 }
 
 /** The fields that the shared attempt loop reads; every server driver has them through `serverFields` and `commonFields`. */
@@ -51,6 +53,10 @@ export function defineDriver<Schema extends z.ZodObject>(spec: DriverSpec<Schema
   return {
     spec,
     endpoints: (input) => spec.endpoints(parseConfig(spec, input)),
+    reaches(input) {
+      const config = parseConfig(spec, input)
+      return [...spec.endpoints(config), ...(spec.reaches?.(config) ?? [])]
+    },
     async open(input, options = {}) {
       const config = parseConfig(spec, input)
       const shared = config as unknown as SharedConfig

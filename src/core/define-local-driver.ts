@@ -22,6 +22,7 @@ export function defineLocalDriver<Schema extends z.ZodObject>(spec: LocalDriverS
   return {
     spec: serverless,
     endpoints: (input) => serverless.endpoints(parseConfig(serverless, input)),
+    reaches: () => [],
     async open(input, options = {}) {
       const config = parseConfig(serverless, input)
       const boundary = new ErrorBoundary((error) => spec.classify(error), options.debug, options.name)

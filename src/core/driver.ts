@@ -373,6 +373,8 @@ export interface DriverSpec<Schema extends z.ZodObject> {
   readonly policies: Readonly<Record<string, readonly string[]>>
   /** Candidates in the order in which they are tried. */
   endpoints(config: z.output<Schema>): readonly Endpoint[]
+  /** What an open session dials beside its endpoint, such as a service that gives tokens. */
+  reaches?(config: z.output<Schema>): readonly Endpoint[]
   open(config: z.output<Schema>, context: OpenContext): Promise<Session>
   /** The session bounds every wait for its server itself: over HTTP the first socket's silence says nothing. */
   readonly ownDeadlines?: boolean

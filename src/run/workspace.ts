@@ -118,6 +118,12 @@ export class Workspace implements RunHost, AsyncDisposable {
     return driver.endpoints(settings)
   }
 
+  /** Every place that a session of a connection may dial. */
+  async reaches(name: string): Promise<readonly Endpoint[]> {
+    const { driver, settings } = await this.#driverOf(name)
+    return driver.reaches(settings)
+  }
+
   /** What two connections to one server with one user have in common, in no form to be shown; undefined for what is no
    * server. */
   async serverOf(name: string): Promise<string | undefined> {

@@ -28,6 +28,11 @@ export const graphqlSpec: DriverSpec<typeof graphqlConfig> = {
     const { host, port } = parseAddress(config.endpoint)!
     return [{ kind: 'tcp', host, port }]
   },
+  reaches({ auth }) {
+    if (auth?.type !== 'oauth2') return []
+    const { host, port } = parseAddress(auth.token_url)!
+    return [{ kind: 'tcp', host, port }]
+  },
   open: (config, context) => GraphqlSession.open(config, context),
   classify: classifyGraphqlError,
 }

@@ -47,7 +47,7 @@ async function jobConnection(workspace: Workspace, name: string, signal: AbortSi
     name,
     driver,
     settings: await inlineFiles(found.spec.config, settings),
-    addresses: await addressesOf(name, await workspace.endpoints(name), signal),
+    addresses: await addressesOf(name, await workspace.reaches(name), signal),
   }
 }
 

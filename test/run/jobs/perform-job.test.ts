@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import { loadPipeline } from '../../../src/config/load-pipeline.js'
+import { graphql } from '../../../src/drivers/index.js'
 import { createMasker } from '../../../src/masking/index.js'
 import type { NewFrame } from '../../../src/remote/protocol.js'
 import type { WorkerContext } from '../../../src/remote/worker/worker-context.js'
@@ -216,7 +217,7 @@ describeWith(['postgres'], 'a job of HTTP services', ({ postgres: engine }) => {
     await using space = await Workspace.open({ cwd: folder, env })
     return await streamsJob(space, await loadPipeline(join(folder, 'p.yaml'), space.config))
   }
-  const graphql = {
+  const read = {
     document: `query ($first: Int, $after: String) {
       orders(first: $first, after: $after) { nodes { id number } pageInfo { hasNextPage endCursor } } }`,
   }
@@ -225,10 +226,12 @@ describeWith(['postgres'], 'a job of HTTP services', ({ postgres: engine }) => {
     api.token = () => ({ access_token: 'fresh', token_type: 'Bearer', expires_in: 60 })
     api.allows = ({ authorization }) => authorization === 'Bearer fresh'
     const job = await makeJob(
-      { orders: { mode: 'replace', graphql, target_table: 'public.from_api' } },
+      { orders: { mode: 'replace', graphql: read, target_table: 'public.from_api' } },
       'api',
       'warehouse',
     )
+    const hosts = graphql.reaches(job.source.settings as never).map((place) => 'host' in place && place.host)
+    expect(hosts).toEqual(['api.invalid', 'login.invalid'])
     const addresses = { 'api.invalid': ['127.0.0.1'], 'login.invalid': ['127.0.0.1'] }
     const { context } = working(folder)
     const result = await performJob({ ...job, source: { ...job.source, addresses } }, context)

@@ -8,7 +8,7 @@ import type { Workspace } from '../../../src/run/workspace.js'
 /** A connection as it travels in a job; without addresses where its host has none here. */
 export async function jobConnection(space: Workspace, name: string): Promise<JobConnection> {
   const { driver, settings } = await space.config.connection(name)
-  const endpoints = await space.endpoints(name)
+  const endpoints = await space.reaches(name)
   const addresses: Record<string, string[]> = {}
   const signal = new AbortController().signal
   const found = endpoints.length === 0 ? [] : await resolveCandidates(endpoints, signal).catch(() => [])
