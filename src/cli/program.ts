@@ -185,6 +185,19 @@ export function createProgram(context: CommandContext): Command {
 
   addMcpCommands(program, context, common)
 
+  const sandboxes = program.command('sandboxes').description('look at the sandboxes of this deployment')
+  sandboxes
+    .command('list')
+    .description('those that exist, and what they cost so far')
+    .action(async () => (await import('./commands/sandboxes.js')).sandboxesListCommand(context, common()))
+  sandboxes
+    .command('sweep')
+    .description('kill those whose time is over')
+    .option('--dry-run', 'say which, and kill nothing')
+    .action(async (options) =>
+      (await import('./commands/sandboxes.js')).sandboxesSweepCommand(context, common(), options),
+    )
+
   program
     .command('demo')
     .description('MySQL → masked → Postgres on servers of its own')

@@ -57,7 +57,7 @@ describe('calls to the platform', () => {
     const { port, id } = await sandboxOn(server, { callMs: 400 })
     const found: string[] = []
     for (const kind of ['server-error', 'rate-limited', 'reset', 'stall', 'unauthorized', 'busy'] as const) {
-      inject({ at, kind })
+      inject({ at, kind } as E2BFault)
       found.push(await faultOf(call(port, id)))
       expect(hits()).toBe(1)
     }
