@@ -121,6 +121,12 @@ export const CODES_BEFORE = {
     true,
   ),
   RATE_LIMITED: row(3, 'The server takes no more requests for now.', 'Try again later, with fewer at a time.', true),
+  PLATFORM_FAILED: row(
+    3,
+    'The platform of sandboxes did not do what it was asked: {problem}.',
+    'Check `remote.e2b` and its api_key; docs/remote.md says what the class means.',
+    true,
+  ),
   REDIRECT_REFUSED: row(
     3,
     'The server answered with a redirect, which is not followed: the credential belongs to one origin.',

@@ -50,7 +50,10 @@ async function sweepWithin(options: SweepOptions, signal: AbortSignal): Promise<
   const killed: string[] = []
   const left: string[] = []
   const found = await listOwn(options, signal)
-  const expired = found.filter((one) => isExpired(one, options))
+  // The oldest first, should the budget end before the list does.
+  const expired = found
+    .filter((one) => isExpired(one, options))
+    .sort((a, b) => a.ids.expires.getTime() - b.ids.expires.getTime())
   for (const [index, one] of (dryRun ? [] : expired).entries()) {
     if (index >= most || signal.aborted) {
       events.emit('sandbox.sweep_failed', { class: 'budget', count: expired.length - index })

@@ -5,7 +5,7 @@ import { APP, idsOf } from '../../remote/sandbox-metadata.js'
 import { sweep } from '../../remote/sweeper.js'
 import { openAdapter } from '../../run/remote/open-adapter.js'
 import { Workspace } from '../../run/workspace.js'
-import type { Output } from '../output.js'
+import { errorLine, type Output } from '../output.js'
 import type { CommandContext, GlobalOptions } from '../program.js'
 import { formatTable } from '../table.js'
 
@@ -65,10 +65,10 @@ export async function sandboxesSweepCommand(
     output.result(data, human)
     return
   }
-  const error = new AirlockError('REMOTE_FAILED', { phase: 'remote', params: { problem } })
+  const error = new AirlockError('PLATFORM_FAILED', { phase: 'remote', params: { problem } })
   process.exitCode = error.exitCode
   output.failedResult(data, human, error.toJSON())
-  output.problem(`${error.message} ${error.hint}`)
+  output.problem(errorLine(error))
 }
 
 /** Says what went wrong as it happens, and counts. */
@@ -102,5 +102,5 @@ class ToldToPeople implements RemoteEventPort {
 
 function refused(error: unknown): never {
   if (!(error instanceof SandboxFault)) throw error
-  throw new AirlockError('REMOTE_FAILED', { phase: 'remote', params: { problem: `the list (${error.faultClass})` } })
+  throw new AirlockError('PLATFORM_FAILED', { phase: 'remote', params: { problem: `list (${error.faultClass})` } })
 }
