@@ -60,6 +60,21 @@ describe('the source', () => {
     expect(wrong).toEqual([])
   })
 
+  it('keeps drivers and secrets out of the server for agents, through everything that it imports', () => {
+    const reached = new Set<string>()
+    const visit = (path: string) => {
+      if (reached.has(path)) return
+      reached.add(path)
+      for (const name of sources.find((source) => source.path === path)?.imports ?? []) visit(name)
+    }
+    for (const { path } of sources) if (path.startsWith('mcp/')) visit(path)
+    expect(reached).toContain('mcp/create-server.ts')
+    expect(reached).toContain('sinks/audit-log.ts')
+    const forbidden =
+      /^(?:drivers|run|config|remote|cli)\/|^(?:mysql2|pg|pg-.*|graphql|graphql-request|undici|e2b)(?:\/|$)|^core\/(?:connect|session-pool)/
+    expect([...reached].filter((name) => forbidden.test(name))).toEqual([])
+  })
+
   it('names the client libraries in native.ts of their driver only', () => {
     const LIBRARIES = /^(mysql2|pg|graphql-request)(\/|$)/
     const wrong = broken(({ path, imports }) =>

@@ -67,12 +67,16 @@ export async function overStdio(
   bin: string,
   folder: string,
   era: Era,
-  options: { readonly env?: Readonly<Record<string, string>>; readonly args?: readonly string[] } = {},
+  options: {
+    readonly env?: Readonly<Record<string, string>>
+    readonly args?: readonly string[]
+    readonly nodeArgs?: readonly string[]
+  } = {},
 ): Promise<StdioClient> {
   const client = newClient(era)
   const transport = new StdioClientTransport({
     command: process.execPath,
-    args: [bin, 'mcp', ...(options.args ?? [])],
+    args: [...(options.nodeArgs ?? []), bin, 'mcp', ...(options.args ?? [])],
     cwd: folder,
     env: { ...BARE, ...options.env },
     stderr: 'pipe',

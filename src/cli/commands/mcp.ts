@@ -1,10 +1,8 @@
 import { readEnvironment } from '../../config/environment.js'
 import { AirlockError } from '../../errors/index.js'
 import { allowedEnvironment, isCut, secretNames } from '../../mcp/environment.js'
-import { loadPolicy } from '../../mcp/load-policy.js'
 import { onOrphaned, relaunch } from '../../mcp/relaunch.js'
-import { serveOverStdio } from '../../mcp/serve-stdio.js'
-import { ServerState } from '../../mcp/server-state.js'
+import type { ServerState } from '../../mcp/server-state.js'
 import { errorLine, type PrintableError } from '../output.js'
 import type { CommandContext, GlobalOptions } from '../program.js'
 import { formatTable } from '../table.js'
@@ -31,8 +29,10 @@ export async function mcpCommand(context: CommandContext, common: GlobalOptions,
   const signal = AbortSignal.any([context.signal, ended.signal])
   if (options.launched === true) onOrphaned(() => ended.abort(new AirlockError('TERMINATED')))
   await withState(context, common, env, signal, async (state) => {
-    if (options.http === undefined) await serveOverStdio(state, signal)
-    else {
+    if (options.http === undefined) {
+      const { serveOverStdio } = await import('../../mcp/serve-stdio.js')
+      await serveOverStdio(state, signal)
+    } else {
       const { serveOverHttp } = await import('../../mcp/serve-http.js')
       const port = portOf(options.http)
       await serveOverHttp(
@@ -69,6 +69,9 @@ async function withState(
   signal: AbortSignal,
   work: (state: ServerState) => Promise<void>,
 ): Promise<void> {
+  // Loaded here: a process that only starts another one needs none of it.
+  const { loadPolicy } = await import('../../mcp/load-policy.js')
+  const { ServerState } = await import('../../mcp/server-state.js')
   const from = { command: ownCommand(), env, cwd: process.cwd() }
   const policy = await loadPolicy({ ...from, config: common.config }, signal)
   if ('ok' in policy) {
