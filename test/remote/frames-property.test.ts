@@ -43,16 +43,19 @@ it('handles every frame exactly once and in order, whatever became of the output
     fc.array(noise, { minLength: 1, maxLength: 10 }),
     fc.array(fc.integer({ min: 1, max: 60 }), { minLength: 1, maxLength: 20 }),
     fc.boolean(),
-    async (texts, happens, between, sizes, slow) => {
+    fc.array(fc.nat(), { minLength: 40, maxLength: 40 }),
+    async (texts, happens, between, sizes, slow, order) => {
       const frames = texts.map((text, seq) => frameOf(seq, text))
       const lines = frames.map((frame) => `${JSON.stringify(frame)}\n`)
+      // Nobody has promised that the file is in order.
+      const shuffled = lines.map((line, at) => ({ line, at: order[at]! })).sort((a, b) => a.at - b.at)
       const handled: WorkerFrame[] = []
       const reader = new FrameReader({
         onFrame: async (frame) => {
           if (slow) await Promise.resolve()
           handled.push(frame)
         },
-        backfill: async () => lines.join(''),
+        backfill: async () => shuffled.map(({ line }) => line).join(''),
         events: { emit: () => undefined },
       })
       const bytes = Buffer.from(outputOf(lines, happens, between))

@@ -1,8 +1,18 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, existsSync, mkdtempSync, openSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { RemoteEventFields, RemoteEventName } from '../../src/remote/events.js'
@@ -54,6 +64,16 @@ describe('the reader of frames', () => {
     expect(numbers()).toEqual([0])
     expect(told).toEqual([['frame.malformed', { class: problem ?? 'too_long' }]])
     expect(reader.counts).toMatchObject({ handled: 1, malformed: 1 })
+  })
+
+  // Guard: the limit of the carry buffer. Without it the line grew beyond what a string can hold, and push threw.
+  it('keeps nothing of a line without an end', async () => {
+    const { reader, numbers } = reading()
+    const piece = 'x'.repeat(1 << 20)
+    for (let at = 0; at < 600; at++) reader.push(piece)
+    reader.push(`\n${lineOf(beat(0))}`)
+    await reader.end()
+    expect([numbers(), reader.counts.malformed]).toEqual([[0], 1])
   })
 
   it('asks for what is missing and handles it before what came', async () => {
@@ -143,7 +163,7 @@ describe('the reader of frames', () => {
   it('keeps little while a handler is slow, and finds the rest in the file', async () => {
     const lines = Array.from({ length: 100_000 }, (_, seq) => lineOf(beat(seq)))
     let asked = 0
-    const { reader, numbers } = reading({
+    const { reader, numbers, told } = reading({
       backfill: async () => {
         asked++
         return lines.join('')
@@ -152,7 +172,7 @@ describe('the reader of frames', () => {
     reader.push(lines.join(''))
     await reader.end()
     await reader.catchUp()
-    expect(asked).toBe(1)
+    expect([asked, told]).toEqual([1, [['frame.backfilled', { count: expect.any(Number) }]]])
     expect(numbers()).toEqual(lines.map((_, seq) => seq))
   })
 })
@@ -221,20 +241,23 @@ describe('the writer of frames', () => {
   })
 
   /** A process that writes frames of 8 kB to its output, which does not block. */
-  const writing = (frames: number) => {
-    const args = ['--import', 'tsx', 'test/remote/write-frames.ts', join(folder, 'events.jsonl'), String(frames)]
-    const child = spawn(process.execPath, args, { env: {}, stdio: ['ignore', 'pipe', 'pipe'] })
-    const ended = once(child, 'close')
-    return { child, ended, kept: () => readFileSync(join(folder, 'events.jsonl'), 'utf8') }
+  const writing = (frames: number, reader = '') => {
+    const command = `exec node --import tsx test/remote/write-frames.ts "$0" ${frames}`
+    const script = reader === '' ? command : `(${command}) | { ${reader}; }`
+    const env = { PATH: `${dirname(process.execPath)}:${process.env['PATH']}` }
+    const child = spawn('sh', ['-c', script, join(folder, 'events.jsonl')], { env, stdio: ['ignore', 'pipe', 'pipe'] })
+    return { child, ended: once(child, 'close'), kept: () => readFileSync(join(folder, 'events.jsonl'), 'utf8') }
   }
 
-  // Guard: the rest of a line that was taken in part comes before the next line.
+  // Guard: the rest of a line that was taken in part comes before the next line. Without it a line was malformed.
   it('loses nothing when the reader takes nothing for a while', { timeout: 60_000 }, async () => {
-    const { child, ended, kept } = writing(200)
+    const go = join(folder, 'go')
+    const { child, ended, kept } = writing(200, `while [ ! -e ${go} ]; do sleep 0.05; done; cat`)
     const { reader, numbers, told } = reading({ backfill: async () => kept() })
+    child.stdout.setEncoding('utf8').on('data', (chunk: string) => reader.push(chunk))
     const isBehind = () => existsSync(join(folder, 'events.jsonl')) && kept().split('\n').length > 150
     for (const deadline = Date.now() + 40_000; !isBehind() && Date.now() < deadline; ) await sleep(50)
-    child.stdout.setEncoding('utf8').on('data', (chunk: string) => reader.push(chunk))
+    writeFileSync(go, '')
     await ended
     await reader.end()
     await reader.catchUp()

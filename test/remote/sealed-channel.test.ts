@@ -66,6 +66,19 @@ describe('the sealed channel', () => {
     }
   })
 
+  // Guard: bytesOf compares. The last character before the padding has bits that mean nothing.
+  it('does not open another spelling of itself', () => {
+    const keys = createKeyPair()
+    const message = seal(Buffer.from('ab'), keys.publicKey, binding)
+    const letters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'
+    for (const field of ['public_key', 'tag', 'data'] as const) {
+      const [, head, last, padding] = /^(.*)([^=])(=+)$/.exec(message[field])!
+      const other = `${head}${letters[letters.indexOf(last!) ^ 1]}${padding}`
+      expect(Buffer.from(other, 'base64').toString('hex')).toBe(Buffer.from(message[field], 'base64').toString('hex'))
+      expect(opened({ ...message, [field]: other }, keys), field).toEqual(refused)
+    }
+  })
+
   it('refuses what is no message, and keys that give everybody the same secret', () => {
     const keys = createKeyPair()
     const message = seal(Buffer.from('secret'), keys.publicKey, binding)

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -46,6 +47,7 @@ describeWith(['mysql', 'postgres'], 'a job in a worker does what the same run do
       )
     }
     await mkdir(join(folder, 'in'))
+    await mkdir(join(folder, 'out'))
     await writeFile(
       join(folder, 'in', 'orders.csv'),
       `id,email\n${Array.from({ length: 50 }, (_, id) => `${id},${id}@example.com`).join('\n')}\n`,
@@ -60,6 +62,7 @@ describeWith(['mysql', 'postgres'], 'a job in a worker does what the same run do
       warehouse: connection(engines.postgres, warehouse, 'WAREHOUSE'),
       api: { driver: 'graphql', endpoint: api.url, page_size: 7, auth: { type: 'bearer', token: '${env:API}' } },
       files: { driver: 'files', root: 'in' },
+      exports: { driver: 'files', root: 'out' },
     }
     await writeFile(join(folder, 'airlock.yaml'), JSON.stringify({ home: 'kept', mask_key: '${env:KEY}', connections }))
   })
@@ -161,4 +164,25 @@ describeWith(['mysql', 'postgres'], 'a job in a worker does what the same run do
       expect(result!.counters['connections_closed']).toBe(local.connections.closed)
     })
   }
+
+  it('mysql → files', { timeout: TEST_MS }, async () => {
+    await using space = await Workspace.open({ cwd: folder, env: env() })
+    const path = join(folder, 'nightly.yaml')
+    const streams = { orders, items: { mode: 'replace', target_table: 'deep.items' } }
+    await writeFile(path, JSON.stringify({ name: 'nightly', source: 'shop', target: 'exports', streams }))
+    const pipeline = await loadPipeline(path, space.config)
+    const local = await runPipeline(space, pipeline, { retries: 0 })
+    await using worker = await WorkerProcess.start({ bundle: bundle.folder })
+    const { exit, manifest, result } = await worker.perform(await streamsJob(space, pipeline))
+    expect([exit, result!.streams.map(counted)]).toEqual([0, space.masker.value(local.streams.map(counted))])
+    const here = await Promise.all(['deep/items.csv', 'orders.csv'].map((name) => readFile(join(folder, 'out', name))))
+    expect(here[1]!.length).toBeGreaterThan(10_000)
+    const described = (name: string, data: Buffer) => ({
+      path: `data/${name}`,
+      size: data.length,
+      sha256: createHash('sha256').update(data).digest('hex'),
+      kind: 'data',
+    })
+    expect(manifest!.files.slice(1)).toEqual([described('deep/items.csv', here[0]!), described('orders.csv', here[1]!)])
+  })
 })
