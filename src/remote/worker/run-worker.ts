@@ -32,7 +32,7 @@ export async function runWorker(options: WorkerOptions): Promise<number> {
   const masker = createMasker({})
   const life = new Life(masker)
   const places = placesAround(realpathSync(options.bundle ?? process.argv[1]!))
-  await mkdir(places.data, { recursive: true, mode: 0o700 })
+  for (const folder of [places.inputs, places.data]) await mkdir(folder, { recursive: true, mode: 0o700 })
   const frames = new FrameWriter({
     file: places.events,
     mask: (text) => masker.text(text),

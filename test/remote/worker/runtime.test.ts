@@ -47,6 +47,16 @@ describe('the bundle', () => {
     expect(workerFrame.parse(JSON.parse(stdout))).toMatchObject({ t: 'refused', reason: 'runtime', node: version })
   })
 
+  it('says of a job that is none what was wrong, and leaves that as its report', async () => {
+    await using worker = await WorkerProcess.start({ bundle: bundle.folder })
+    await worker.give(Buffer.from('{"kind":"shell"}'))
+    const { exit, frames, manifest, result, stderr } = await worker.ended()
+    expect([exit, stderr]).toEqual([2, ''])
+    expect(frames.at(-1)).toMatchObject({ t: 'end', status: 'failed', exit: 2 })
+    expect(manifest).toMatchObject({ status: 'failed', files: [{ path: 'report.json' }] })
+    expect(result).toMatchObject({ error: { code: 'CONFIG_INVALID' } })
+  })
+
   it('needs no package and no build of this machine', async () => {
     const text = Buffer.from((await locateBundle(bundle.folder)).data).toString('utf8')
     const required = new Set([...text.matchAll(/\brequire\("([^"]+)"\)/g)].map(([, name]) => name!))
