@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
 import { AirlockError } from '../errors/index.js'
@@ -12,11 +12,14 @@ export interface WorkerBundle {
   readonly sha256: string
 }
 
+/** Seen from here and, just as well, from the command line, into whose files this is put. */
+const FOLDER = fileURLToPath(new URL('../remote', import.meta.url))
+
 const facts = z.object({ sha256: z.string(), bytes: z.int() })
 
 /** Reads the bundle that was built with this package, `worker.cjs`, and compares it with `worker.json` beside it. `folder`
  * is where both are: that of this module where it is not given. Throws CONFIG_INVALID where they are missing or differ. */
-export async function locateBundle(folder: string = dirname(fileURLToPath(import.meta.url))): Promise<WorkerBundle> {
+export async function locateBundle(folder: string = FOLDER): Promise<WorkerBundle> {
   try {
     const [data, json] = await Promise.all([
       readFile(join(folder, 'worker.cjs')),
