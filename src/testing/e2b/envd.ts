@@ -82,8 +82,7 @@ export class Envd {
 
   /** Refuses as E2B does: a sandbox that is not running with 502, whatever was asked; then who may not ask. */
   #sandboxOf(exchange: Exchange): Sandbox {
-    const isFile = exchange.url.pathname === '/files'
-    const link = isFile ? linkOf(exchange) : undefined
+    const link = exchange.url.pathname === '/files' ? linkOf(exchange) : undefined
     const named = exchange.header('e2b-sandbox-id')
     const sandbox = named === undefined ? this.#signerOf(link) : this.#fleet.find(named)
     if (sandbox?.state !== 'running') throw notRunning(sandbox?.id ?? named ?? '')
@@ -91,9 +90,8 @@ export class Envd {
     if (token === undefined || exchange.at === 'health') return sandbox
     const given = exchange.header('x-access-token')
     if (given === token) return sandbox
-    if (!isFile) throw Refusal.http(401, 'unauthorized access, please provide a valid access token')
     if (given !== undefined) throw Refusal.http(401, 'access token present in header but does not match')
-    if (link === undefined) throw Refusal.http(401, 'missing signature query parameter')
+    if (link === undefined) throw Refusal.http(401, 'neither a valid access token nor a signature')
     if (this.#fleet.findBySignature(link) !== sandbox) throw Refusal.http(401, 'invalid signature')
     if (isExpired(link)) throw Refusal.http(401, 'signature is already expired')
     return sandbox

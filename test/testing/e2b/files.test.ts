@@ -73,6 +73,10 @@ describeSdk('files', {}, (bench) => {
     const forged = new URL(url)
     forged.searchParams.set('path', '.profile')
     expect((await fetch(forged)).status).toBe(401)
+    const named = { 'e2b-sandbox-id': sandbox.sandboxId }
+    expect([(await fetch(forged, { headers: named })).status, (await fetch(url, { headers: named })).status]).toEqual([
+      401, 200,
+    ])
     const late = await sandbox.downloadUrl('digits', { useSignatureExpiration: -10 })
     expect((await fetch(late)).status).toBe(401)
     const form = new FormData()

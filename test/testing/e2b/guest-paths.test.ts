@@ -20,6 +20,11 @@ describe('guest paths', () => {
     expect(paths.toGuest(paths.toHost(guest))).toBe(guest)
   })
 
+  it('has no way out', () => {
+    expect(paths.toHost('/../../etc/x')).toBe('/tmp/root/i1/etc/x')
+    expect(() => paths.resolve('~root/x')).toThrow('cannot expand')
+  })
+
   it.each([
     ['node /home/user/run.js --out=/tmp/x', 'node /tmp/root/i1/home/user/run.js --out=/tmp/root/i1/tmp/x'],
     ['cat "/home/user/a b" \'/tmp\'', 'cat "/tmp/root/i1/home/user/a b" \'/tmp/root/i1/tmp\''],
