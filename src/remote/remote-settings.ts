@@ -22,7 +22,7 @@ export const remoteSettings = z.strictObject({
     .default('e2b.app')
     .meta({ airlock: 'topology' })
     .describe('The platform: E2B, or one that is self-hosted. It is where the sandboxes run.'),
-  api_url: baseUrl().optional().describe('The API, in place of https://api.<domain>.'),
+  api_url: baseUrl().optional().describe('The API, in place of `https://api.<domain>`.'),
   sandbox_url: baseUrl().optional().describe('One address for all sandboxes, in place of a host name for each.'),
   template: z
     .string()
