@@ -73,8 +73,7 @@ describeWith(['mysql', 'postgres'], 'secrets and the server for agents', (engine
     await cli[Symbol.asyncDispose]()
   })
 
-  // Broken once: the relaunch left out (the password in environ), the statement given as an argument, `env` of the child
-  // inherited.
+  // Broken once: the relaunch left out, the statement given as an argument, a module that reads secrets imported.
   it('are in no environment, command line, module, reply or log of it', SLOW, async () => {
     const watch = await here.write('watch.mjs', WATCH(here.folder))
     const env = { SHOP_PASSWORD: shop.password, SOMETHING: elsewhere, NODE_OPTIONS: `--import ${watch}` }
