@@ -103,6 +103,23 @@ describeWith(['mysql', 'postgres'], 'a job', (engines) => {
       streams: [{ status: 'failed' }],
     })
     expect(blocked.probes().at(-1)).toEqual({ t: 'probe', connection: 'to', ok: false, class: 'connect_reset' })
+    // Behind an egress proxy: whatever the protocol begins with, and with TLS too.
+    for (const mode of ['disable', 'verify-full']) {
+      for (const settings of [
+        { driver: 'mysql', settings: { host: 'db.invalid', port, user: 'u', tls: { mode } } },
+        { driver: 'postgres', settings: { host: 'db.invalid', port, user: 'u', database: 'd', tls: { mode } } },
+        {
+          driver: 'graphql',
+          settings: { endpoint: `http${mode === 'disable' ? '' : 's'}://db.invalid:${port}/`, tls: { mode } },
+        },
+      ]) {
+        const behind = working(folder)
+        const source = { name: 'from', addresses: { 'db.invalid': ['127.0.0.1'] }, ...settings }
+        await performJob({ ...job, source }, behind.context)
+        const frame = { t: 'probe', connection: 'from', ok: false, class: 'connect_reset' }
+        expect([settings.driver, mode, ...behind.probes()]).toEqual([settings.driver, mode, frame])
+      }
+    }
     await new Promise((resolve) => closing.close(resolve))
     const refused = working(folder)
     await performJob({ ...job, target }, refused.context)
