@@ -85,7 +85,7 @@ export class E2BSandboxPort implements SandboxPort {
     })
     const id = checkedId(sandbox.sandboxId)
     this.#sandboxes.set(id, sandbox)
-    const envdVersion = String((sandbox as unknown as WithEnvd).envdApi.version)
+    const envdVersion = String(hidden(sandbox).envdApi.version)
     return { id, envdVersion: /^[\w.+-]{1,40}$/.test(envdVersion) ? envdVersion : 'unknown' }
   }
 
@@ -191,7 +191,9 @@ export class E2BSandboxPort implements SandboxPort {
     else signal.addEventListener('abort', abort, { once: true })
     const end = () => signal.removeEventListener('abort', abort)
     try {
-      const url = await sandbox.downloadUrl(path, { useSignatureExpiration: SIGNATURE_SECONDS })
+      // Platforms of an older kind have sandboxes without a token, and then links without a signature.
+      const isSigned = hidden(sandbox).envdAccessToken !== undefined
+      const url = await sandbox.downloadUrl(path, isSigned ? { useSignatureExpiration: SIGNATURE_SECONDS } : {})
       const headers = { 'E2b-Sandbox-Id': id, 'E2b-Sandbox-Port': ENVD_PORT }
       const body = await rangedDownload(agent, { url, headers, from, signal: scope.signal })
       return this.#read(body, signal, context, end)
@@ -313,9 +315,14 @@ export class E2BSandboxPort implements SandboxPort {
   }
 }
 
-/** The version of the daemon is in no public field. */
-interface WithEnvd {
+/** What the library knows of a sandbox and has in no public field. */
+interface Hidden {
   readonly envdApi: { readonly version: unknown }
+  readonly envdAccessToken: string | undefined
+}
+
+function hidden(sandbox: Sandbox): Hidden {
+  return sandbox as unknown as Hidden
 }
 
 interface StreamOptions {

@@ -202,6 +202,19 @@ describe('downloads', () => {
     expect(await faultOf(port.download(id, 'file', 5, live()).then(bytesOf))).toBe(expected)
   })
 
+  it('work without a signature where a sandbox has no token', async () => {
+    const port = await fakePort((request, response) => {
+      const body = { sandboxID: 'abc', envdVersion: '0.6.1', templateID: 'base', clientID: 'c' }
+      if (request.method === 'POST') {
+        response.writeHead(201, { 'content-type': 'application/json' }).end(JSON.stringify(body))
+      } else response.writeHead(200).end(request.url)
+    })
+    const { id } = await port.create(REQUEST, live())
+    const url = String(await bytesOf(await port.download(id, 'file', 0, live())))
+    expect(url).toContain('path=file')
+    expect(url).not.toContain('signature')
+  })
+
   it('that are compressed nevertheless are failures', async () => {
     const port = await fakePort((request, response) => {
       if (request.method === 'POST') respondCreated(response)
