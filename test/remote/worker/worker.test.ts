@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { symlinkSync } from 'node:fs'
+import { symlinkSync, writeFileSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -75,13 +75,16 @@ describe('a worker', { timeout: TEST_MS }, () => {
     ['is missing', [{ path: 'none.csv', ...wrong }]],
     ['is longer', [{ path: 'a.csv', size: 2, sha256: sha256('x') }]],
     ['has another digest', [{ path: 'a.csv', size: 1, sha256: sha256('y') }]],
-    ['lies elsewhere', [{ path: '../spec.json', ...wrong }]],
+    ['lies elsewhere', [{ path: '../beside.csv', ...wrong }]],
     ['is absolute', [{ path: '/etc/hostname', ...wrong }]],
     ['is a link', [{ path: 'link.csv', ...wrong }]],
     ['is a folder', [{ path: '.', size: 4096, sha256: sha256('') }]],
   ])('says before it gets a secret that an input %s', async (_, inputs) => {
     const at = (folder: string, name: string) => join(folder, PLACES.inputs, name)
-    const before = (folder: string) => symlinkSync(at(folder, 'a.csv'), at(folder, 'link.csv'))
+    const before = (folder: string) => {
+      symlinkSync(at(folder, 'a.csv'), at(folder, 'link.csv'))
+      writeFileSync(at(folder, '../beside.csv'), 'x')
+    }
     await using worker = await start({ inputs: { 'a.csv': 'x' }, spec: { inputs }, before })
     const { exit, frames } = await worker.ended()
     expect(exit).toBe(1)
