@@ -39,6 +39,9 @@ describeSdk('files', {}, (bench) => {
     expect(await outcome(files.read('none'))).toMatch(/^FileNotFoundError: path '\/home\/user\/none' does not exist/)
     expect(await outcome(files.read('deep'))).toMatch(/^InvalidArgumentError: .*is a directory/)
     expect(await outcome(files.write('deep', 'x'))).toMatch(/^InvalidArgumentError: .*is a directory/)
+    const twice = ['same', './same'].map((path) => ({ path, data: 'x' }))
+    expect(await outcome(files.write(twice))).toMatch(/^InvalidArgumentError: .*multiple files to the same path/)
+    expect(await files.exists('same')).toBe(false)
   })
 
   it('takes streams and gzip', async () => {
@@ -70,6 +73,8 @@ describeSdk('files', {}, (bench) => {
     expect(parts.map(({ status }) => status)).toEqual([206, 206, 206, 206])
     expect(parts[0]!.headers.get('content-range')).toBe('bytes 2-4/10')
     expect((await get('bytes=10-')).status).toBe(416)
+    const both = await fetch(url, { headers: { 'accept-encoding': 'gzip', range: 'bytes=2-4' } })
+    expect([both.headers.get('content-encoding'), await both.text()]).toEqual([null, '234'])
     const forged = new URL(url)
     forged.searchParams.set('path', '.profile')
     expect((await fetch(forged)).status).toBe(401)

@@ -37,6 +37,7 @@ it('leaves no process, no directory and no socket when it is closed, under load 
   server.inject({ at: 'metrics', kind: 'stall' })
   const stalled = outcome(sandboxes[0]!.getMetrics())
   const ended = Promise.all(runs.map((run) => outcome(run.wait())))
+  await expect.poll(() => server.requests.some(({ at }) => at === 'metrics')).toBe(true)
   await expect.poll(() => server.processes().length).toBe(12)
   const pids = server.processes()
   const root = dirname(server.sandboxes()[0]!.directory)

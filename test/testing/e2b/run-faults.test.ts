@@ -81,8 +81,9 @@ describeSdk('faults of a run', {}, (bench) => {
   it('noise: between lines, never within', async () => {
     const { commands } = await bench.create()
     const handle = bench.server.inject({ at: 'stream', kind: 'noise', times: 'always', line: 'noise\n' })
-    const run = await commands.run(ECHO, { background: true, stdin: true })
-    await run.sendStdin('one\n')
+    const run = await commands.run(`printf o; read line; echo ne; ${ECHO}`, { background: true, stdin: true })
+    await expect.poll(() => run.stdout).toBe('noise\no')
+    await run.sendStdin('go on\n')
     await expect.poll(() => run.stdout).toBe('noise\none\n')
     await run.sendStdin('two\n')
     await run.closeStdin()

@@ -113,6 +113,13 @@ it('keeps a silent stream alive', async () => {
   expect(messages).toContainEqual({ event: { keepalive: {} } })
 })
 
+it('ends a stream at its deadline by itself, whatever the client does', async () => {
+  const reply = await start('echo out; sleep 60', { 'connect-timeout-ms': '300' })
+  const frames = framesOf(Buffer.from(await reply.arrayBuffer()))
+  expect(frames.at(-1)).toEqual([2, { error: { code: 'deadline_exceeded', message: expect.any(String) } }])
+  expect(await settle(() => server.processes().length, 0, 2000)).toBe(0)
+})
+
 it('holds a command back while its client does not read', async () => {
   const reply = await start('head -c 40000000 /dev/zero; touch done')
   const isDone = async (): Promise<number> =>
