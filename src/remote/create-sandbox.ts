@@ -1,5 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { RemoteEventPort } from './events.js'
+import { waitFor } from './fault-retry.js'
 import { killSandbox } from './kill-sandbox.js'
 import { RemoteFailure } from './remote-failure.js'
 import { SandboxFault } from './sandbox-fault.js'
@@ -26,7 +26,8 @@ export interface CreateOptions {
 }
 
 /** Creates a sandbox, with retries where the platform may recover. After an answer that was lost it looks for what was
- * created nevertheless, by its metadata, and kills it: there is no idempotency key. Throws RemoteFailure. */
+ * created nevertheless, by its metadata, and kills it: there is no idempotency key. Throws RemoteFailure, and SandboxFault
+ * `aborted` where it was waiting when the signal came. */
 export async function createSandbox(options: CreateOptions): Promise<CreatedSandbox> {
   const { port, events, signal, waitMs } = options
   for (let attempt = 1; ; attempt++) {
@@ -41,7 +42,7 @@ export async function createSandbox(options: CreateOptions): Promise<CreatedSand
       if (AMBIGUOUS.has(fault.faultClass)) await killOrphans(port, request.metadata, events)
       if (!retry) throw new RemoteFailure('sandbox.create_failed', fault.faultClass, false)
       const backoff = Math.min(LONGEST_WAIT_MS, waitMs * 2 ** (attempt - 1))
-      await sleep(Math.max(fault.retryAfterMs ?? 0, backoff * (0.5 + Math.random() / 2)), undefined, { signal })
+      await waitFor(Math.max(fault.retryAfterMs ?? 0, backoff * (0.5 + Math.random() / 2)), signal)
     }
   }
 }

@@ -54,6 +54,7 @@ export const REMOTE_EVENTS = {
   'remote.cancelled': warn('cancelled: {class}'),
   'remote.kill_failed': warn('the worker of a cancelled job could not be killed: {class}'),
   'remote.end_missing': warn('the worker did not say that it ended'),
+  'sandbox.restrict_failed': warn('the network of sandbox {sandbox} could not be closed: {class}'),
   'artifact.manifest_unavailable': error('the manifest is not there: {class}'),
   'artifact.manifest_rejected': error('the manifest is refused: {class}'),
   'artifact.list_failed': warn('the files of the sandbox could not be listed: {class}'),

@@ -1,10 +1,8 @@
 import { createHash } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { WorkerBundle } from './bundle.js'
 import { type CollectedArtifacts, collectArtifacts } from './collect-artifacts.js'
 import type { RemoteEventFields, RemoteEventName, RemoteEventPort } from './events.js'
+import { asFault, waitFor } from './fault-retry.js'
 import type { SecretSearch } from './part-file.js'
 import { PLACES, PROTOCOL_VERSION, type WorkerSpec } from './protocol.js'
 import { RemoteFailure } from './remote-failure.js'
@@ -47,7 +45,7 @@ export interface AttemptOptions {
   readonly signal: AbortSignal
   /** Text of the worker's error output, for a debug record; masked there and to be masked here once more. */
   readonly onStderr: (text: string) => void
-  /** Told when the secrets are in the sandbox: from here on something may have been written. */
+  /** Told before the secrets go into the sandbox: from here on something may have been written. */
   readonly onBegun: () => void
 }
 
@@ -55,8 +53,6 @@ export interface AttemptOptions {
 export interface AttemptEnd {
   readonly ended: WorkerEnd
   readonly artifacts: CollectedArtifacts
-  /** The report among them; undefined where it did not arrive or is no JSON. */
-  readonly report: unknown
 }
 
 /** One job in one sandbox that is there: health → code → hello → secrets → frames → end → artifacts. The caller has created
@@ -84,11 +80,10 @@ export async function runAttempt(options: AttemptOptions): Promise<AttemptEnd> {
   })
   const hello = await expectHello(worker, options, spec, tell)
   await handOver(worker, hello, options, tell)
-  options.onBegun()
   const ended = await worker.ended()
-  tellEnd(ended, tell)
-  if (ended.reason === 'gone') throw new RemoteFailure('sandbox.gone', 'gone', true)
-  if (ended.reason === 'aborted') throw new RemoteFailure('remote.cancelled', 'aborted', false)
+  await tellEnd(ended, options, tell)
+  throwIfOver(ended)
+  await closeNetwork(options, tell)
   const artifacts = await collectArtifacts({
     ...{ port, sandbox: id, events, signal },
     ...{ run: options.run, job: job.id, attempt },
@@ -96,16 +91,21 @@ export async function runAttempt(options: AttemptOptions): Promise<AttemptEnd> {
     folder: options.folder,
     searchSecrets: options.searchSecrets,
   })
-  return { ended, artifacts, report: await readReport(artifacts, options.folder) }
+  return { ended, artifacts }
 }
 
-async function readReport({ files }: CollectedArtifacts, folder: string): Promise<unknown> {
-  const report = files.find(({ kind, path }) => kind === 'report' && path === PLACES.report)
-  if (report === undefined) return undefined
+/** There is nothing to be fetched from a sandbox that is gone, nor for a job that nobody waits for. */
+function throwIfOver(ended: WorkerEnd | undefined): void {
+  if (ended?.reason === 'gone') throw new RemoteFailure('sandbox.gone', 'gone', true)
+  if (ended?.reason === 'aborted') throw new RemoteFailure('remote.cancelled', 'aborted', false)
+}
+
+/** The work is done: whatever still runs in the sandbox reaches nobody any more. */
+async function closeNetwork({ port, sandbox, signal }: AttemptOptions, tell: Tell): Promise<void> {
   try {
-    return JSON.parse(await readFile(join(folder, report.path), 'utf8'))
-  } catch {
-    return undefined
+    await port.restrict(sandbox.id, { allowOut: [] }, signal)
+  } catch (error) {
+    tell('sandbox.restrict_failed', { class: asFault(error).faultClass })
   }
 }
 
@@ -114,11 +114,11 @@ type Tell = (event: RemoteEventName, fields?: RemoteEventFields) => void
 async function waitUntilHealthy({ port, sandbox, signal }: AttemptOptions, tell: Tell): Promise<void> {
   for (let tries = 1; ; tries++) {
     if (await isHealthy(port, sandbox.id, signal)) break
-    if (tries === HEALTH_TRIES || signal.aborted) {
+    if (tries === HEALTH_TRIES) {
       tell('sandbox.unready', { retry: true })
-      throw new RemoteFailure('sandbox.unready', 'unready', !signal.aborted)
+      throw new RemoteFailure('sandbox.unready', 'unready', true)
     }
-    await sleep(HEALTH_WAIT_MS, undefined, { signal }).catch(ended)
+    await waitFor(HEALTH_WAIT_MS, signal)
   }
   if (isOlder(sandbox.envdVersion, LEAST_ENVD)) {
     tell('sandbox.envd_unsupported')
@@ -172,7 +172,9 @@ async function expectHello(
     throw new RemoteFailure(event, faultClass, retry)
   }
   if (first === undefined) {
-    const exit = (await Promise.race([worker.ended(), sleep(0)]))?.command?.exitCode
+    const now = await worker.endedAlready()
+    throwIfOver(now)
+    const exit = now?.command?.exitCode
     if (exit === 127 || exit === 126) return fail('remote.runtime_incompatible', 'node_missing', false)
     return fail('remote.hello_missing', 'silent', true)
   }
@@ -202,25 +204,42 @@ async function handOver(
   }
   try {
     const message = seal(job.payload(attempt), hello.public_key, { run, job: job.id, attempt })
+    // It may arrive although the answer does not.
+    options.onBegun()
     await worker.write(`${JSON.stringify(message)}\n`)
   } catch (error) {
     return fail(error instanceof SandboxFault ? error.faultClass : 'sealing')
   }
   const answer = await worker.frame(['opened', 'refused'], times.helloMs)
+  if (answer === undefined) throwIfOver(await worker.endedAlready())
   if (answer?.t !== 'opened') return fail(answer === undefined ? 'silent' : answer.reason)
   tell('remote.secrets_sealed')
 }
 
 /** Says what was wrong with how a worker ended. */
-function tellEnd({ end, command, reason }: WorkerEnd, tell: Tell): void {
+async function tellEnd({ end, command, reason }: WorkerEnd, options: AttemptOptions, tell: Tell): Promise<void> {
   if (reason === 'deadline') tell('remote.command_failed', { class: 'deadline' })
   if (reason !== undefined) return
   const killed = command?.signal !== undefined || command?.exitCode === 137
-  if (killed) tell('remote.command_failed', { class: 'killed', exit: command?.exitCode ?? -1 })
-  else if (command !== undefined && command.exitCode !== 0 && command.exitCode !== end?.exit) {
+  if (killed) {
+    const bytes = await memoryOf(options, tell)
+    tell('remote.command_failed', { class: 'killed', exit: command?.exitCode ?? -1, ...bytes })
+  }
+  if (!killed && command !== undefined && command.exitCode !== 0 && command.exitCode !== end?.exit) {
     tell('remote.command_failed', { class: 'exit', exit: command.exitCode })
   }
   if (end === undefined) tell(command?.exitCode === 0 ? 'remote.end_missing' : 'remote.result_missing')
+}
+
+/** What memory the sandbox had in use: for a worker that was killed by nobody, probably all of it. */
+async function memoryOf({ port, sandbox, signal }: AttemptOptions, tell: Tell): Promise<{ readonly bytes?: number }> {
+  try {
+    const latest = await port.metrics(sandbox.id, signal)
+    return latest === undefined ? {} : { bytes: latest.memoryBytes }
+  } catch (error) {
+    tell('remote.metrics_failed', { class: asFault(error).faultClass })
+    return {}
+  }
 }
 
 function isOlder(version: string, [major, minor, patch]: readonly [number, number, number]): boolean {
@@ -230,8 +249,4 @@ function isOlder(version: string, [major, minor, patch]: readonly [number, numbe
 
 function digest(data: Uint8Array): string {
   return createHash('sha256').update(data).digest('hex')
-}
-
-function ended(): void {
-  // A wait that was ended early is over.
 }

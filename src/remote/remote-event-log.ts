@@ -1,4 +1,4 @@
-import { appendFileSync, mkdirSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { REMOTE_EVENTS, type RemoteEventFields, type RemoteEventName, type RemoteEventPort } from './events.js'
 
@@ -69,12 +69,21 @@ export class RemoteEventLog implements RemoteEventPort {
     try {
       if (!this.#opened) mkdirSync(dirname(this.#options.file), { recursive: true, mode: 0o700 })
       this.#opened = true
-      appendFileSync(this.#options.file, `${JSON.stringify(event)}\n`, { mode: 0o600 })
+      append(this.#options.file, Buffer.from(`${JSON.stringify(event)}\n`))
     } catch {
       if (this.#broken) return
       this.#broken = true
       this.emit('events.write_failed', { class: 'file' })
     }
+  }
+}
+
+function append(file: string, line: Buffer): void {
+  const handle = openSync(file, 'a', 0o600)
+  try {
+    for (let at = 0; at < line.length; ) at += writeSync(handle, line, at)
+  } finally {
+    closeSync(handle)
   }
 }
 

@@ -5,6 +5,7 @@ import type { SandboxBudget } from './cost.js'
 import type { CreateRate } from './create-rate.js'
 import { createSandbox } from './create-sandbox.js'
 import type { RemoteEventFields, RemoteEventName } from './events.js'
+import { waitFor } from './fault-retry.js'
 import { type AttemptEnd, type AttemptTimes, COLLECT_MS, runAttempt } from './job-attempt.js'
 import { killSandbox } from './kill-sandbox.js'
 import { Lease } from './lease.js'
@@ -29,12 +30,15 @@ export interface RemoteRunOptions {
   readonly leaseSeconds: number
   /** How often a job is tried, each time in a new sandbox. */
   readonly attempts: number
+  /** First wait between two tries at a sandbox, and between two attempts at a job; it doubles. */
   readonly createWaitMs: number
   /** Files that arrive are kept here, in a folder for each job and attempt. */
   readonly folder: string
   readonly searchSecrets: () => SecretSearch
   readonly onStderr: (job: string, text: string) => void
 }
+
+const LONGEST_WAIT_MS = 15_000
 
 /** What one run has used. */
 export interface RemoteUse {
@@ -56,6 +60,11 @@ export class RemoteRun {
 
   constructor(options: RemoteRunOptions) {
     this.#options = options
+  }
+
+  /** Whether some event could not be written: then nothing that was done is a success. */
+  get isBroken(): boolean {
+    return this.#options.events.broken
   }
 
   /** What it has used so far. */
@@ -83,7 +92,7 @@ export class RemoteRun {
   /** Does one job, in further attempts where that is right. Never throws for what happens to sandboxes: look at `status`
    * and `failure`. An abort ends it as `cancelled`. */
   async perform(job: RemoteJob, signal: AbortSignal): Promise<RemoteResult> {
-    const { attempts, events } = this.#options
+    const { events } = this.#options
     this.#jobs++
     for (let attempt = 1; ; attempt++) {
       let begun = false
@@ -93,9 +102,12 @@ export class RemoteRun {
           begun = true
         })
         const result = resultOf(done, attempt, this.folderOf(job.id, attempt))
+        const isWhole = result.report !== undefined && result.missing.length === 0
         events.emit('remote.job_ended', { job: job.id, attempt, class: result.status })
         for (const { path, reason } of result.missing) this.#missing.push({ job: job.id, path, reason })
-        if (result.report !== undefined || result.status === 'cancelled') return result
+        if (isWhole || result.status === 'cancelled') return result
+        // What did arrive is more than nothing, where nothing better can come.
+        if (result.report !== undefined && !this.#mayRepeat(job, attempt, begun, signal)) return result
         failure = new RemoteFailure(
           done.artifacts.manifest === undefined ? 'artifact.manifest_unavailable' : 'artifact.lost',
           'no_report',
@@ -107,15 +119,35 @@ export class RemoteRun {
       const ended = { event: failure.event, class: failure.faultClass }
       const nothing = { report: undefined, files: [], missing: [] }
       const none = { ...nothing, attempts: attempt, failure: ended, folder: this.folderOf(job.id, attempt) }
-      if (signal.aborted) {
-        events.emit('remote.cancelled', { job: job.id, attempt, class: 'aborted' })
-        return { status: 'cancelled', ...none }
-      }
-      const retry = failure.retry && attempt < attempts && (job.repeatable || !begun)
-      if (retry) continue
+      if (signal.aborted) return this.#cancelled(job, none)
+      if (failure.retry && this.#mayRepeat(job, attempt, begun, signal) && (await this.#pause(attempt, signal)))
+        continue
+      if (signal.aborted) return this.#cancelled(job, none)
       events.emit('partition.lost', { job: job.id, attempt, class: failure.faultClass })
       return { status: 'failed', ...none }
     }
+  }
+
+  /** Another attempt may write once more what an earlier one has begun only where that one is fenced off. */
+  #mayRepeat({ repeatable }: RemoteJob, attempt: number, begun: boolean, signal: AbortSignal): boolean {
+    return !signal.aborted && attempt < this.#options.attempts && (repeatable || !begun)
+  }
+
+  /** Waits before the next attempt; false where it was cancelled meanwhile. */
+  async #pause(attempt: number, signal: AbortSignal): Promise<boolean> {
+    const longest = Math.min(LONGEST_WAIT_MS, this.#options.createWaitMs * 2 ** attempt)
+    try {
+      await waitFor(longest * (0.5 + Math.random() / 2), signal)
+      return true
+    } catch (error) {
+      if (error instanceof SandboxFault) return false // the caller tells that it was cancelled
+      throw error
+    }
+  }
+
+  #cancelled(job: RemoteJob, none: Omit<RemoteResult, 'status'>): RemoteResult {
+    this.#options.events.emit('remote.cancelled', { job: job.id, attempt: none.attempts, class: 'aborted' })
+    return { status: 'cancelled', ...none }
   }
 
   /** Creates a sandbox, does one attempt in it, and kills it whatever happened. */
@@ -153,19 +185,24 @@ export class RemoteRun {
       ...{ port, sandbox: sandbox.id, lost, seconds: leaseSeconds, events: own },
       until: performance.now() + times.helloMs + times.deadlineMs + COLLECT_MS,
     })
+    let givenUp: string | undefined
     try {
-      return await runAttempt({
+      const done = await runAttempt({
         ...{ port, sandbox, events, bundle, run, job, attempt, times, onBegun, searchSecrets },
         onStderr: (text) => this.#options.onStderr(job.id, text),
         folder: this.folderOf(job.id, attempt),
         signal: AbortSignal.any([signal, lost.signal]),
       })
+      givenUp = done.ended.reason
+      return done
     } catch (error) {
       if (!lost.signal.aborted || signal.aborted) throw error
       throw new RemoteFailure('sandbox.lease_failed', 'gone', true)
     } finally {
       await lease.stop()
-      await killSandbox(port, sandbox.id, own)
+      const problem = await killSandbox(port, sandbox.id, own)
+      if (problem === undefined && givenUp !== undefined) own.emit('remote.killed', { class: givenUp })
+      if (problem !== undefined && signal.aborted) own.emit('remote.kill_failed', { class: problem })
     }
   }
 
@@ -205,10 +242,12 @@ function failureOf(error: unknown): RemoteFailure {
 }
 
 /** Success only by proof: the manifest says so, and everything that it names is here. */
-function resultOf({ ended, artifacts, report }: AttemptEnd, attempts: number, folder: string): RemoteResult {
-  const { manifest, files, missing } = artifacts
+function resultOf({ ended, artifacts }: AttemptEnd, attempts: number, folder: string): RemoteResult {
+  const { manifest, files, missing, report } = artifacts
   const whole = manifest !== undefined && missing.length === 0 && report !== undefined
-  const given = ended.reason === undefined ? undefined : { event: 'remote.killed', class: ended.reason }
+  const [first] = missing
+  const lost = first === undefined ? undefined : { event: 'artifact.lost', class: first.reason }
+  const given = ended.reason === undefined ? lost : { event: 'remote.killed', class: ended.reason }
   const status = manifest === undefined ? 'failed' : whole ? manifest.status : 'partial'
   return { status, report, files, missing, attempts, folder, failure: status === 'ok' ? undefined : given }
 }

@@ -80,11 +80,6 @@ export class WorkerSession implements AsyncDisposable {
     }
   }
 
-  /** Whether a frame could not be handled: the run has to say so. */
-  get handlerFailed(): boolean {
-    return this.#reader.handlerFailed
-  }
-
   /** The first frame of one of these kinds, which may have come already. Undefined where it does not come in time, or the
    * worker ends before. */
   async frame<T extends AnswerKind>(kinds: readonly T[], withinMs: number): Promise<Answer<T> | undefined> {
@@ -108,6 +103,11 @@ export class WorkerSession implements AsyncDisposable {
   /** One line to the worker's standard input. Throws SandboxFault. */
   async write(line: string): Promise<void> {
     await this.#command!.write(line, this.#options.signal)
+  }
+
+  /** How the worker has ended, if it has; waits for nothing. */
+  async endedAlready(): Promise<WorkerEnd | undefined> {
+    return await Promise.race([this.#followed, sleep(0, undefined)])
   }
 
   /** Waits until the worker has ended, or is given up. */

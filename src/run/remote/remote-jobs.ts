@@ -11,6 +11,7 @@ import { partDigest } from '../resume-ledger.js'
 import type { Parents } from '../schedule.js'
 import type { RunTask } from '../stream-runner.js'
 import { reportRefused, reportSkipped } from '../stream-task.js'
+import { dropStray } from './drop-stray.js'
 import { inputsOf } from './job-inputs.js'
 import { egressOf } from './make-job.js'
 import { placeOutputs } from './place-outputs.js'
@@ -28,9 +29,13 @@ export interface RemoteJobsOptions {
 }
 
 /** A range that waits at the target, or the report of the stream that fails without it. `result` is that of this run. */
-type LoadedPart =
+type LoadedPart = (
   | { readonly table: string; readonly rows: number; readonly result?: JobResult }
   | { readonly failure: StreamReport }
+) & {
+  /** Tables of attempts that came to nothing, as far as anybody knows. */
+  readonly stray: readonly string[]
+}
 
 /** Makes jobs of streams, has them done, and makes reports of what comes back. */
 export class RemoteJobs {
@@ -69,12 +74,15 @@ export class RemoteJobs {
     const loaded = await Promise.all(
       ranges.map(async (index): Promise<LoadedPart> => {
         const before = plan.finished.get(index)
-        if (before !== undefined) return { table: before.table, rows: before.rows }
+        if (before !== undefined) return { table: before.table, rows: before.rows, stray: [] }
         return await this.#loadPart(stream, plan, index)
       }),
     )
+    const stray = loaded.flatMap((part) => part.stray)
     const failed = loaded.find((part) => 'failure' in part)
-    if (failed !== undefined) return failed.failure
+    if (failed !== undefined) {
+      return { ...failed.failure, notes: [...failed.failure.notes, ...(await dropStray(task, frame, stray))] }
+    }
     const done = loaded.filter((part) => 'table' in part)
     const parts = done.map(({ table, rows }) => ({ table, rows }))
     const id = this.#id('c')
@@ -90,7 +98,9 @@ export class RemoteJobs {
     const report = result?.streams[0] ?? this.#failure(stream, outcome)
     if (report.status !== 'ok') return report
     const results = done.flatMap(({ result }) => (result === undefined ? [] : [result]))
-    return merged(report, results, { total: ranges.length, skipped: plan.finished.size }, started)
+    const left = await dropStray(task, frame, stray)
+    const whole = merged(report, results, { total: ranges.length, skipped: plan.finished.size }, started)
+    return { ...whole, notes: [...whole.notes, ...left] }
   }
 
   /** One range, each attempt into a table of its own: what a lost one still writes disturbs nobody. */
@@ -109,10 +119,11 @@ export class RemoteJobs {
       mark: { of, column, bounds, index },
     })
     const { result, outcome } = await this.#perform(id, [stream], job, true)
+    const tables = Array.from({ length: outcome.attempts }, (_, before) => tableOf(before + 1))
     if (result === undefined || result.part === null) {
-      return { failure: result?.streams[0] ?? this.#failure(stream, outcome) }
+      return { failure: result?.streams[0] ?? this.#failure(stream, outcome), stray: tables }
     }
-    return { table: tableOf(outcome.attempts), rows: result.part.rows, result }
+    return { table: tableOf(outcome.attempts), rows: result.part.rows, result, stray: tables.slice(0, -1) }
   }
 
   async #move(id: string, streams: readonly PipelineStream[], parents: Parents): Promise<readonly StreamReport[]> {

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import type { ManagedSession } from '../../core/managed-session.js'
+import { AirlockError } from '../../errors/index.js'
 import { costOf, type E2BAdapter } from '../../remote/index.js'
 import { type Arrangement, arrangeStreams } from '../arrange-streams.js'
 import { type PartPlan, planParts } from '../parts/plan-parts.js'
@@ -32,7 +33,9 @@ export function remotely(adapter: E2BAdapter): StreamRunner {
       },
     })
     const jobs = new RemoteJobs({ task, frame, run, stagingSchema, allow: adapter.settings.allow })
-    const reports = await moveAll(task, jobs, arranged, parts, width)
+    const moved = await moveAll(task, jobs, arranged, parts, width)
+    // Its events are the proof of what a remote run did.
+    const reports = run.isBroken ? moved.map(withoutProof) : moved
     const { seconds, usd, events, ...use } = run.use
     const { cpu: vcpus, memory_mb: memoryMb } = adapter.settings
     return {
@@ -92,6 +95,14 @@ async function dropAbandoned({ abandoned }: PartPlan, target: ManagedSession, si
     if (table !== undefined) await target.dropStaging(table, signal)
     await target.resetState(key, signal)
   }
+}
+
+/** A stream whose rows are written, in a run that cannot say what happened to it. */
+function withoutProof(report: StreamReport): StreamReport {
+  if (report.status !== 'ok') return report
+  const problem = 'the rows are in the target, but the events of this run could not be written'
+  const error = new AirlockError('REMOTE_FAILED', { phase: 'remote', params: { problem } })
+  return { ...report, status: 'failed', error: error.toJSON() }
 }
 
 async function moveAll(
