@@ -9,7 +9,7 @@ import { createProgram, UsageShown } from './program.js'
  * that nobody caught included. */
 export async function main(args: readonly string[]): Promise<void> {
   const masker = createMasker({})
-  const { noColor, session } = readEnvironment()
+  const { noColor, session, lifeline } = readEnvironment()
   const json = args.includes('--json')
   const quiet = args.includes('--quiet') || args.includes('-q')
   const output = new Output({ json, quiet, color: !noColor && process.stderr.isTTY === true }, masker)
@@ -17,6 +17,7 @@ export async function main(args: readonly string[]): Promise<void> {
   try {
     refuseSecrets(args)
     const context = { output, signal: abortOnSignals() }
+    if (lifeline) (await import('../mcp/lifeline.js')).onOrphaned(() => process.kill(process.pid, 'SIGTERM'))
     const work = async () => void (await createProgram(context).parseAsync([...args], { from: 'user' }))
     if (session === undefined) await work()
     else await (await import('../cache/session-context.js')).runInSession(session, work)

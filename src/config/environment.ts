@@ -15,6 +15,8 @@ export interface Environment {
   readonly noColor: boolean
   /** `AIRLOCK_SESSION`: the call of an agent that this command works for; records and events carry it. */
   readonly session: string | undefined
+  /** `AIRLOCK_LIFELINE`: the fourth descriptor is a pipe that closes when whoever started this command is gone. */
+  readonly lifeline: boolean
 }
 
 /** Reads the environment. This is the only place in Airlock that touches `process.env`; everything else is handed what
@@ -28,5 +30,6 @@ export function readEnvironment(source: Variables = process.env): Environment {
     debug: /^(1|true|yes|on)$/i.test(variables['AIRLOCK_DEBUG'] ?? ''),
     noColor: (variables['NO_COLOR'] ?? '') !== '',
     session: variables['AIRLOCK_SESSION'] || undefined,
+    lifeline: variables['AIRLOCK_LIFELINE'] === '1',
   }
 }

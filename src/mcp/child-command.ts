@@ -33,7 +33,8 @@ export async function runChild(child: ChildCommand, signal: AbortSignal): Promis
       cwd: child.cwd,
       env: { ...child.env },
       shell: false,
-      stdio: ['pipe', 'pipe', 'ignore'],
+      // The last of them is a lifeline: it closes when this process ends, in whatever way.
+      stdio: ['pipe', 'pipe', 'ignore', 'pipe'],
       // A group of its own: what the command starts can be ended with it, and a Ctrl-C is for us to pass on.
       detached: process.platform !== 'win32',
       windowsHide: true,

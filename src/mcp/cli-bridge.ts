@@ -63,7 +63,7 @@ export class CliBridge {
       const stdout = await runChild(
         {
           command: [command[0], ...command.slice(1), ...global, ...call.args, ...operands],
-          env: { ...env, AIRLOCK_SESSION: call.id },
+          env: { ...env, AIRLOCK_SESSION: call.id, AIRLOCK_LIFELINE: '1' },
           cwd,
           input: call.input ?? '',
           maxBytes: call.maxBytes,

@@ -1,9 +1,5 @@
 import { spawn } from 'node:child_process'
-import { Socket } from 'node:net'
 import { AirlockError } from '../errors/index.js'
-
-/** The descriptor over which a server that was started anew notices that its starter is gone. */
-const LIFELINE = 3
 
 /** Runs this very command once more with less in its environment, on the same stdin, stdout and stderr, and waits for its
  * end. What a process was started with stays readable for its user as long as it lives, so a server that cuts its own
@@ -25,13 +21,4 @@ export async function relaunch(
   } finally {
     signal.removeEventListener('abort', end)
   }
-}
-
-/** Calls back when whoever started this server with `relaunch` has gone. */
-export function onOrphaned(orphaned: () => void): void {
-  const lifeline = new Socket({ fd: LIFELINE, readable: true, writable: false })
-  lifeline.on('close', orphaned)
-  lifeline.on('error', orphaned)
-  lifeline.resume()
-  lifeline.unref()
 }

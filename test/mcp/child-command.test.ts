@@ -151,7 +151,7 @@ describe('the bridge', () => {
     const { data } = await bridge.call(call({ operands: ['--config=/etc/passwd'] }), never)
     expect(data).toEqual([
       ['--json', '--no-progress', '--config', '/x/airlock.yaml', 'query', '--', '--config=/etc/passwd'],
-      { PATH: '/bin', AIRLOCK_SESSION: 'call-1' },
+      { PATH: '/bin', AIRLOCK_SESSION: 'call-1', AIRLOCK_LIFELINE: '1' },
     ])
   })
 

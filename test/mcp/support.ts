@@ -40,7 +40,7 @@ export async function place(
     },
     async records() {
       const records: AuditRecord[] = []
-      for await (const record of readAuditLog(join(folder, '.airlock', 'audit'))) records.push(record)
+      await readAuditLog(join(folder, '.airlock', 'audit'), (record) => records.push(record))
       return records
     },
     [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true, maxRetries: 5 }),

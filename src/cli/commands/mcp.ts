@@ -1,7 +1,8 @@
 import { readEnvironment } from '../../config/environment.js'
 import { AirlockError } from '../../errors/index.js'
 import { allowedEnvironment, isCut, secretNames } from '../../mcp/environment.js'
-import { onOrphaned, relaunch } from '../../mcp/relaunch.js'
+import { onOrphaned } from '../../mcp/lifeline.js'
+import { relaunch } from '../../mcp/relaunch.js'
 import type { ServerState } from '../../mcp/server-state.js'
 import { errorLine, type PrintableError } from '../output.js'
 import type { CommandContext, GlobalOptions } from '../program.js'
@@ -45,6 +46,8 @@ export async function mcpCommand(context: CommandContext, common: GlobalOptions,
     // What still runs is for nobody any more.
     ended.abort(new AirlockError('ABORTED'))
   })
+  const { aborted, reason } = context.signal
+  if (aborted && reason instanceof AirlockError) process.exitCode = reason.exitCode
 }
 
 /** `airlock mcp selftest`: what a client would ask first, answered in this process. Exit 1 where an answer is not right. */
