@@ -100,6 +100,7 @@ describeSdk('the control plane', { limits: { maxTimeoutSeconds: 3600 } }, (bench
   it('pauses and resumes with what was running', async () => {
     const sandbox = await bench.create()
     await sandbox.commands.run('while true; do date +%s%N > beat; sleep 0.01; done', { background: true, timeoutMs: 0 })
+    await expect.poll(() => sandbox.files.exists('beat')).toBe(true)
     expect(await sandbox.pause()).toBe(true)
     expect(await sandbox.pause()).toBe(false)
     expect((await sandbox.getInfo()).state).toBe('paused')

@@ -12,13 +12,15 @@ it('the example of docs/testing-e2b.md runs, and fails where its code does not l
   const [, example = ''] = /```js\n(.*?)```/s.exec(page) ?? []
   const source = pathToFileURL(resolve(ROOT, 'src/testing/e2b/server.ts')).href
   const run = (code: string): Promise<{ stdout: string }> => {
-    const runnable = code.replace("'db-airlock/testing'", JSON.stringify(source))
+    const runnable = code
+      .replace("'db-airlock/testing'", JSON.stringify(source))
+      .replace("'e2b'", "'e2b/dist/index.mjs'") // what Node 20.18 can load
     const args = ['--import', 'tsx', '--input-type=module', '--eval', runnable]
     return promisify(execFile)(process.execPath, args, { cwd: ROOT, env: { PATH: process.env['PATH'] ?? '' } })
   }
-  expect((await run(example)).stdout).toContain('# pass 1')
+  expect((await run(example)).stdout).toMatch(/pass 1/)
   const careless = example.replace('copy === original', 'true')
-  await expect(run(careless)).rejects.toMatchObject({ code: 1, stdout: expect.stringContaining('# fail 1') })
+  await expect(run(careless)).rejects.toMatchObject({ code: 1, stdout: expect.stringContaining('fail 1') })
 })
 
 it('docs/testing-e2b.md names every point and every kind', () => {

@@ -2,11 +2,10 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
-import { E2B } from 'e2b'
 import { expect, it } from 'vitest'
 import { startE2BServer } from '../../../src/testing/e2b/server.js'
 import { countSockets, settle } from '../../../src/testing/sockets.js'
-import { connectionOf, outcome } from './sdk.js'
+import { connectionOf, E2B, outcome } from './sdk.js'
 
 const isAlive = (pid: number): boolean => {
   try {
@@ -58,7 +57,7 @@ it('takes its sandboxes along when its process ends without closing it', async (
   const source = resolve(import.meta.dirname, '../../../src/testing/e2b/server.ts')
   const program = `
     const { startE2BServer } = await import(${JSON.stringify(source)})
-    const { E2B } = await import('e2b')
+    const { E2B } = await import('e2b/dist/index.mjs')
     const server = await startE2BServer()
     const { Sandbox } = new E2B({ apiKey: server.apiKey, apiUrl: server.apiUrl, sandboxUrl: server.sandboxUrl })
     const sandbox = await Sandbox.create()

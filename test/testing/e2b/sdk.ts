@@ -1,5 +1,6 @@
-import * as current from 'e2b'
-import * as older from 'e2b-2.45'
+// By its file: `import 'e2b'` loads its CommonJS, which cannot load its own dependencies before Node 20.19.
+import * as current from 'e2b/dist/index.mjs'
+import * as older from 'e2b-2.45/dist/index.mjs'
 import { afterEach, beforeEach, describe } from 'vitest'
 import { type E2BServer, type E2BServerOptions, startE2BServer } from '../../../src/testing/e2b/server.js'
 
@@ -42,6 +43,8 @@ export function describeSdk(title: string, options: E2BServerOptions, body: (ben
     })
   })
 }
+
+export const E2B = current.E2B
 
 export function connectionOf(server: E2BServer): { apiKey: string; apiUrl: string; sandboxUrl: string } {
   return { apiKey: server.apiKey, apiUrl: server.apiUrl, sandboxUrl: server.sandboxUrl }
