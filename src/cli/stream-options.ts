@@ -2,6 +2,7 @@ import { type Command, Option } from 'commander'
 import { MODE_WORDS, modeOf, STRATEGIES, strategyOf } from '../config/pipeline-file.js'
 import { AirlockError } from '../errors/index.js'
 import type { StreamOverrides } from '../run/overrides.js'
+import { byteSize } from './byte-size.js'
 
 /** What `run` and `copy` may be told of streams, as commander gives it. */
 export interface StreamOptions {
@@ -45,6 +46,7 @@ export function addRunOptions(command: Command): Command {
         .default('count'),
     )
     .option('--retries <number>', 'how often a stream that failed is tried again, where that is right', retries, 2)
+    .option('--max-memory <size>', 'end the run rather than take more memory, e.g. 512M', memory)
     .option('--summary <file>', 'write the report as JSON to this file')
 }
 
@@ -65,6 +67,11 @@ export function overridesOf(options: StreamOptions): StreamOverrides {
       : { window: { ...(from === undefined ? {} : { from }), ...(to === undefined ? {} : { to }) } }),
     ...(contract === undefined ? {} : { contract }),
   }
+}
+
+/** A run without a row takes about 100 MiB. */
+function memory(value: string): number {
+  return byteSize('--max-memory', value, 128)
 }
 
 function retries(value: string): number {

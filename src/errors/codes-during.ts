@@ -95,6 +95,11 @@ export const CODES_DURING = {
     'Look at the events of the run under home/runs. The target has all of a stream or nothing; run it again.',
     true,
   ),
+  MEMORY_LIMIT: row(
+    5,
+    'The run needed more than the {megabytes} MiB of memory that it may have.',
+    'Raise --max-memory, lower --parallel, or leave out columns with very long values. Nothing was committed.',
+  ),
   FENCED: row(
     5,
     'A later attempt at the same write has taken over; nothing of this one was written.',

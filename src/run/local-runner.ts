@@ -4,6 +4,8 @@ import type { Pipeline } from '../config/pipeline.js'
 import type { RemoteEvent } from '../remote/index.js'
 import { type Arrangement, arrangeStreams, chosenStreams } from './arrange-streams.js'
 import { hasWildcards } from './expand-streams.js'
+import { LoopDelay } from './loop-delay.js'
+import { MemoryWatch } from './memory-watch.js'
 import { exitCodeOf, statusOf } from './outcome.js'
 import type { RunReport, StreamReport } from './report.js'
 import { type Progress, secondsSince, type VerifyKind } from './run-stream.js'
@@ -28,6 +30,8 @@ export interface RunOptions {
   readonly retries?: number
   /** Incremental streams read everything and save their state anew. */
   readonly fullRefresh?: boolean
+  /** Ends the run, with nothing of the present streams written, once this process has more memory (RSS, in bytes). */
+  readonly maxMemoryBytes?: number
   /** Where the streams are moved; in this process where it is not given. */
   readonly runner?: StreamRunner
   readonly onPlan?: (plan: StreamPlan) => void
@@ -108,14 +112,18 @@ async function runStreams(
   const startedAt = new Date()
   const started = performance.now()
   const before = telemetry.snapshot()
-  const signal = options.signal ?? new AbortController().signal
+  const asked = options.signal ?? new AbortController().signal
+  using memory = new MemoryWatch(options.maxMemoryBytes)
+  const signal = AbortSignal.any([asked, memory.signal])
+  using loop = new LoopDelay()
   telemetry.add({ runs_started: 1 })
   telemetry.emit('run.started', { run: runId, streams: pipeline.streams.length })
   const rules = await rulesOf(workspace, pipeline, options)
   const move = options.runner ?? locally
   const { reports, remote } = await move({ workspace, pipeline, runId, options, rules, signal })
   const after = telemetry.snapshot()
-  const status = statusOf(reports, signal)
+  // Too much memory is a failure; only who asked can cancel.
+  const status = statusOf(reports, asked)
   const run_us = Math.round((performance.now() - started) * 1000)
   telemetry.add({ run_us, ...(status === 'ok' ? { runs_completed: 1 } : { runs_failed: 1 }) })
   telemetry.emit(status === 'ok' ? 'run.completed' : 'run.failed', { run: runId, status })
@@ -123,7 +131,7 @@ async function runStreams(
     run_id: runId,
     pipeline: pipeline.name,
     status,
-    exit_code: exitCodeOf(reports, signal),
+    exit_code: exitCodeOf(reports, asked),
     started_at: startedAt.toISOString(),
     seconds: secondsSince(started),
     rows_read: sum(reports, 'rows_read'),
@@ -132,6 +140,8 @@ async function runStreams(
     rows_rejected: sum(reports, 'rows_rejected'),
     bytes: sum(reports, 'bytes'),
     peak_rss_bytes: process.resourceUsage().maxRSS * 1024,
+    max_memory_bytes: options.maxMemoryBytes ?? null,
+    event_loop_delay_ms: loop.read(),
     connections: {
       opened: after.connections_opened - before.connections_opened,
       closed: after.connections_closed - before.connections_closed,

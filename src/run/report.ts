@@ -93,6 +93,10 @@ export interface RunReport {
   readonly rows_rejected: number
   readonly bytes: number
   readonly peak_rss_bytes: number
+  /** What `--max-memory` allowed. */
+  readonly max_memory_bytes: number | null
+  /** How late timers were. */
+  readonly event_loop_delay_ms: { readonly p99: number; readonly max: number }
   readonly connections: { readonly opened: number; readonly closed: number }
   readonly streams: readonly StreamReport[]
   /** Null where everything happened in this process. */

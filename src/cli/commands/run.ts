@@ -29,6 +29,8 @@ export interface ReportOptions {
   readonly retries: number
   readonly fullRefresh?: boolean
   readonly summary?: string
+  /** In bytes. */
+  readonly maxMemory?: number
 }
 
 /** `airlock run PIPELINE.yaml` */
@@ -68,6 +70,7 @@ export async function runAndReport(
     fullRefresh: options.fullRefresh === true,
     ...(options.streams === undefined ? {} : { streams: options.streams }),
     ...(options.parallel === undefined ? {} : { parallel: options.parallel }),
+    ...(options.maxMemory === undefined ? {} : { maxMemoryBytes: options.maxMemory }),
     ...(remote === undefined ? {} : { runner: remote.runner }),
     onRemoteEvent: ({ severity }, line) => {
       if (severity !== 'info') output.note(line)
