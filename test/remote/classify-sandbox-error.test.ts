@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import { Secret } from '../../src/masking/index.js'
 import { classifySandboxError, faultOfStatus } from '../../src/remote/classify-sandbox-error.js'
-import { E2BSandboxPort } from '../../src/remote/e2b-sandbox-port.js'
+import { E2BSandboxPort, type PortLimits } from '../../src/remote/e2b-sandbox-port.js'
 import { SandboxFault } from '../../src/remote/sandbox-fault.js'
 import { type E2BFault, type E2BServer, startE2BServer } from '../../src/testing/index.js'
 import { bytesOf, faultOf, live, portTo, REQUEST, sandboxOn } from './e2b.js'
@@ -25,6 +25,12 @@ beforeEach(() => {
   hits = () => 0
 })
 
+/** Long enough for a busy machine to send a request in. */
+const STALL_MS = 1500
+/** A limit that only silence is to reach. */
+const short = (kind: string, limit: keyof PortLimits): Partial<PortLimits> =>
+  kind.startsWith('stall') ? { [limit]: STALL_MS } : {}
+
 describe('calls to the platform', () => {
   it.each([
     ['invalid', 'invalid 400'],
@@ -42,7 +48,7 @@ describe('calls to the platform', () => {
     ['stall', 'deadline'],
   ] as const)('create: %s is %s', async (kind, expected) => {
     inject({ at: 'create', kind, times: 'always' })
-    expect(await faultOf(portTo(server, { createMs: 400 }).create(REQUEST, live()))).toBe(expected)
+    expect(await faultOf(portTo(server, short(kind, 'createMs')).create(REQUEST, live()))).toBe(expected)
     // Nothing is repeated unseen.
     expect(hits()).toBe(1)
   })
@@ -54,7 +60,7 @@ describe('calls to the platform', () => {
     ['network', (port: E2BSandboxPort, id: string) => port.restrict(id, { allowOut: [] }, live())],
     ['metrics', (port: E2BSandboxPort, id: string) => port.metrics(id, live())],
   ] as const)('%s: 500, 429, a reset and silence are what they are', async (at, call) => {
-    const { port, id } = await sandboxOn(server, { callMs: 400 })
+    const { port, id } = await sandboxOn(server, { callMs: STALL_MS })
     const found: string[] = []
     for (const kind of ['server-error', 'rate-limited', 'reset', 'stall', 'unauthorized', 'busy'] as const) {
       inject({ at, kind } as E2BFault)
@@ -120,6 +126,19 @@ describe('calls to the platform', () => {
     expect(await faultOf(port.create(REQUEST, live()))).toBe(expected)
   })
 
+  it('list nothing that was not asked for, also where the platform does not filter', async () => {
+    const all = ['d1', 'd2'].map((deployment, n) => ({
+      ...{ sandboxID: `s${n}`, templateID: 'base', clientID: 'c', state: 'running', envdVersion: '0.6.1' },
+      ...{ startedAt: new Date().toISOString(), endAt: new Date().toISOString(), cpuCount: 2, memoryMB: 512 },
+      metadata: { app: 'airlock', deployment },
+    }))
+    const port = await fakePort((_request, response) => {
+      response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(all))
+    })
+    const found = await port.list({ app: 'airlock', deployment: 'd2' }, live())
+    expect(found.map(({ id }) => id)).toEqual(['s1'])
+  })
+
   it('answered with pages that never end are failures', async () => {
     const port = await fakePort((_request, response) => {
       response.writeHead(200, { 'content-type': 'application/json', 'x-next-token': 'again' }).end('[]')
@@ -130,7 +149,7 @@ describe('calls to the platform', () => {
 
 describe('downloads', () => {
   const get = async (kind: Extract<E2BFault, { at: 'download' }>['kind'], from = 0) => {
-    const { port, id } = await sandboxOn(server, { idleMs: 1100 })
+    const { port, id } = await sandboxOn(server, short(kind, 'idleMs'))
     await port.upload(id, 'file', Buffer.alloc(500_000, 'x'), live())
     inject({ at: 'download', kind, times: 'always' })
     const outcome = await faultOf(port.download(id, 'file', from, live()).then(bytesOf))
@@ -237,7 +256,7 @@ describe('other calls to a sandbox', () => {
     ['reset', 'connection_lost'],
     ['stall', 'deadline'],
   ] as const)('upload: %s is %s', async (kind, expected) => {
-    const { port, id } = await sandboxOn(server, { uploadMs: 400 })
+    const { port, id } = await sandboxOn(server, short(kind, 'uploadMs'))
     inject({ at: 'upload', kind, times: 'always' })
     expect(await faultOf(port.upload(id, 'file', Buffer.from('x'), live()))).toBe(expected)
     expect(hits()).toBe(1)
@@ -247,7 +266,7 @@ describe('other calls to a sandbox', () => {
     ['stat', (port: E2BSandboxPort, id: string) => port.sizeOf(id, 'file', live())],
     ['listDir', (port: E2BSandboxPort, id: string) => port.listFiles(id, '.', live())],
   ] as const)('%s: what the sandbox says and what the connection does', async (at, call) => {
-    const { port, id } = await sandboxOn(server, { callMs: 400 })
+    const { port, id } = await sandboxOn(server, { callMs: STALL_MS })
     await port.upload(id, 'file', Buffer.from('x'), live())
     const found: string[] = []
     for (const kind of [
@@ -298,7 +317,7 @@ describe('commands', () => {
     ['reset', 'connection_lost'],
     ['stall', 'deadline'],
   ] as const)('start: %s is %s', async (kind, expected) => {
-    const { port, id } = await sandboxOn(server, { startMs: 400 })
+    const { port, id } = await sandboxOn(server, short(kind, 'startMs'))
     inject({ at: 'start', kind, times: 'always' })
     expect(await faultOf(port.start(id, request, live()))).toBe(expected)
     expect(hits()).toBe(1)
@@ -330,7 +349,7 @@ describe('commands', () => {
     ['stall', /^deadline$/],
     ['server-error', /^server_error$/],
   ] as const)('stdin: %s is a fault', async (kind, expected) => {
-    const { port, id } = await sandboxOn(server, { callMs: 400 })
+    const { port, id } = await sandboxOn(server, short(kind, 'callMs'))
     const command = await port.start(id, request, live())
     inject({ at: 'stdin', kind })
     expect(await faultOf(command.write('x\n', live()))).toMatch(expected)

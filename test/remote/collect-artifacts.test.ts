@@ -118,6 +118,24 @@ describe('the manifest', () => {
     ])
   })
 
+  it('without end is not read to its end', async () => {
+    const { collect, events, port } = await setUp(server)
+    let sent = 0
+    const endless: Pick<typeof port, 'download' | 'listFiles'> = {
+      listFiles: async () => [],
+      download: async () =>
+        (async function* () {
+          for (;;) {
+            sent += 1_000_000
+            yield Buffer.alloc(1_000_000)
+          }
+        })(),
+    }
+    expect((await collect({ port: endless })).manifest).toBeUndefined()
+    expect(sent).toBeLessThan(20_000_000)
+    expect(events.lines).toEqual(['artifact.download_failed refused false', 'artifact.manifest_unavailable refused'])
+  })
+
   it.each([
     ['of another run', (manifest: WorkerManifest) => ({ ...manifest, run: 'r2' }), 'other_run'],
     ['of another job', (manifest: WorkerManifest) => ({ ...manifest, job: 'j2' }), 'other_job'],
@@ -151,7 +169,8 @@ describe('a file', () => {
     ['garbage', 'digest_mismatch'],
   ] as const)('is fetched again after %s, with its event', async (kind, faultClass) => {
     const fault = inject({ at: 'download', kind, path: FILE })
-    const { collect, events, folder } = await setUp(server)
+    const limits = kind === 'stall-in-body' ? { idleMs: 1500 } : {}
+    const { collect, events, folder } = await setUp(server, FILES, undefined, createMasker(), limits)
     const { files, missing } = await collect()
     expect([files.length, missing]).toEqual([4, []])
     expect(events.lines).toEqual([`artifact.download_failed ${faultClass} true`])
@@ -191,6 +210,27 @@ describe('a file', () => {
     expect([none, more]).toEqual([undefined, []])
     expect(Number(/^bytes=(\d+)-$/.exec(String(resumed))![1])).toBeGreaterThan(0)
     expect(await ranges('bit-flip')).toEqual([undefined, undefined])
+  })
+
+  it('never takes more than one byte beyond its size', async () => {
+    inject({ at: 'download', kind: 'oversize', path: FILE, times: 'always', bytes: 3_000_000 })
+    let written = 0
+    const counting: typeof nodePartFiles = {
+      ...nodePartFiles,
+      async open(path) {
+        const handle = await nodePartFiles.open(path)
+        const write = handle.write.bind(handle) as (...given: unknown[]) => Promise<{ bytesWritten: number }>
+        handle.write = (async (...given: unknown[]) => {
+          const result = await write(...given)
+          written += result.bytesWritten
+          return result
+        }) as never
+        return handle
+      },
+    }
+    const { collect } = await setUp(server, { 'data/a.csv': 'x'.repeat(1000) })
+    expect((await collect({ files: counting })).missing).toHaveLength(1)
+    expect(written).toBe(3 * 1001)
   })
 
   it('is put together from three pieces', async () => {

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest'
+import type { PortLimits } from '../../src/remote/e2b-sandbox-port.js'
 import { RemoteFailure } from '../../src/remote/remote-failure.js'
 import { sendFile } from '../../src/remote/send-file.js'
 import { type E2BFault, type E2BServer, startE2BServer } from '../../src/testing/index.js'
@@ -18,8 +19,8 @@ const inject = (fault: E2BFault) => {
 }
 const data = Buffer.from('bundle '.repeat(20_000))
 
-async function send(signal = live()) {
-  const { port, id } = await sandboxOn(server, { uploadMs: 400, callMs: 400 })
+async function send(signal = live(), limits: Partial<PortLimits> = {}) {
+  const { port, id } = await sandboxOn(server, limits)
   const events = new Told()
   const retries = quick()
   const outcome = await sendFile({
@@ -61,7 +62,7 @@ it.each([
   ['busy', 'busy'],
 ] as const)('sends it again after %s, with its event', async (kind, faultClass) => {
   inject({ at: 'upload', kind })
-  const { outcome, lines, there } = await send()
+  const { outcome, lines, there } = await send(live(), kind === 'stall' ? { uploadMs: 1500 } : {})
   expect([outcome, lines]).toEqual(['sent', [`artifact.upload_failed ${faultClass} true`]])
   expect(await there()).toEqual(data)
 })

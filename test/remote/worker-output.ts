@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import { createMasker, type Masker } from '../../src/masking/index.js'
 import { type CollectOptions, collectArtifacts } from '../../src/remote/collect-artifacts.js'
+import type { PortLimits } from '../../src/remote/e2b-sandbox-port.js'
 import type { WorkerManifest } from '../../src/remote/protocol.js'
 import type { E2BServer } from '../../src/testing/index.js'
 import { live, quick, sandboxOn, Told } from './e2b.js'
@@ -83,8 +84,9 @@ export async function setUp(
   contents: Contents = FILES,
   change?: (manifest: WorkerManifest) => unknown,
   masker: Masker = createMasker(),
+  limits: Partial<PortLimits> = {},
 ) {
-  const { port, id } = await sandboxOn(server, { callMs: 1500, idleMs: 1100 })
+  const { port, id } = await sandboxOn(server, limits)
   const left = await leave(server, id, contents, change)
   const folder = join(await newFolder(), 'job')
   const events = new Told()
