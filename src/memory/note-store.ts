@@ -1,3 +1,4 @@
+import { Mutex } from 'async-mutex'
 import { AirlockError } from '../errors/index.js'
 import type { Masker } from '../masking/index.js'
 import { DirectoryLock, loadLockBinding } from '../sinks/directory-lock.js'
@@ -27,6 +28,8 @@ export class NoteStore implements Disposable {
   readonly #options: NoteStoreOptions
   readonly #files: NoteFiles
   readonly #lock: DirectoryLock | undefined
+  /** Writers of this store; the lock is for those of others. */
+  readonly #turn = new Mutex()
   readonly #now: () => number
 
   private constructor(options: NoteStoreOptions, root: string, lock: DirectoryLock | undefined) {
@@ -53,12 +56,12 @@ export class NoteStore implements Disposable {
     if (content.trim() === '') throw memoryRefused('it is empty')
     if (Buffer.byteLength(content) > maxNoteBytes) throw memoryRefused('it is longer than memory.max_note_bytes')
     return await this.#alone(async () => {
-      await this.#makeRoom(id)
+      const last = await this.#makeRoom(id)
       const now = this.#now()
       const note: Note = {
         v: 1,
         session: id,
-        id: newNoteId(now),
+        id: newNoteId(now, last),
         captured_at: new Date(now).toISOString(),
         consent: true,
         content: masker.text(content),
@@ -108,11 +111,12 @@ export class NoteStore implements Disposable {
     this.#lock?.close()
   }
 
-  /** Removes what is too old, then refuses what would be too much. */
-  async #makeRoom(session: string): Promise<void> {
+  /** Removes what is too old, then refuses what would be too much. Gives the id of the last note. */
+  async #makeRoom(session: string): Promise<string | undefined> {
     const { maxNotes, maxSessions } = this.#options
     let left = 0
-    for (const id of await this.#files.ids(session)) {
+    const ids = await this.#files.ids(session)
+    for (const id of ids) {
       const note = await this.#files.read(session, id)
       if (note === undefined || this.#isAlive(note)) left += 1
       else await this.#files.remove(session, id)
@@ -122,6 +126,7 @@ export class NoteStore implements Disposable {
     if (!sessions.includes(session) && sessions.length >= maxSessions) {
       throw memoryRefused('there are memory.max_sessions sessions')
     }
+    return ids.at(-1)
   }
 
   #isAlive({ captured_at }: Note): boolean {
@@ -129,7 +134,11 @@ export class NoteStore implements Disposable {
     return maxAgeMs === undefined || this.#now() - Date.parse(captured_at) <= maxAgeMs
   }
 
-  async #alone<T>(work: () => Promise<T>): Promise<T> {
+  #alone<T>(work: () => Promise<T>): Promise<T> {
+    return this.#turn.runExclusive(() => this.#locked(work))
+  }
+
+  async #locked<T>(work: () => Promise<T>): Promise<T> {
     if (this.#lock === undefined) return await work()
     const taken = await this.#lock.acquire(LOCK_MS, new AbortController().signal)
     if (!taken) throw new AirlockError('SERVER_BUSY', { phase: 'run' })

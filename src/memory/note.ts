@@ -34,9 +34,11 @@ export function isSessionId(text: string): boolean {
   return SESSION.test(text)
 }
 
-/** A new id: the time in milliseconds, then chance, so that later notes sort behind earlier ones. */
-export function newNoteId(now: number): string {
-  return now.toString(16).padStart(12, '0') + randomBytes(6).toString('hex')
+/** A new id, behind that of the last note: the time in milliseconds, or the next number where the clock has not moved on,
+ * then chance. */
+export function newNoteId(now: number, last: string | undefined): string {
+  const after = last === undefined ? 0 : Number.parseInt(last.slice(0, 12), 16) + 1
+  return Math.max(now, after).toString(16).padStart(12, '0') + randomBytes(6).toString('hex')
 }
 
 /** MEMORY_REFUSED with one of our own sentences. */
