@@ -12,6 +12,7 @@ import type { Parents } from '../schedule.js'
 import type { RunTask } from '../stream-runner.js'
 import { reportRefused, reportSkipped } from '../stream-task.js'
 import { dropStray } from './drop-stray.js'
+import type { InjectedHeaders } from './inject-headers.js'
 import { inputsOf } from './job-inputs.js'
 import { egressOf } from './make-job.js'
 import { placeOutputs } from './place-outputs.js'
@@ -26,6 +27,8 @@ export interface RemoteJobsOptions {
   readonly stagingSchema: string | undefined
   /** What sandboxes may reach beside the hosts of the connections. */
   readonly allow: readonly string[]
+  /** What the platform adds to requests, so that it is in no sandbox. */
+  readonly headers: InjectedHeaders
 }
 
 /** A range that waits at the target, or the report of the stream that fails without it. `result` is that of this run. */
@@ -150,12 +153,12 @@ export class RemoteJobs {
     job: (attempt: number) => Job,
     repeatable: boolean,
   ): Promise<{ readonly result: JobResult | undefined; readonly outcome: RemoteResult }> {
-    const { task, frame, run, allow } = this.#options
+    const { task, frame, run, allow, headers } = this.#options
     const remote: RemoteJob = {
       id,
       repeatable,
       inputs: await inputsOf(frame.source, streams),
-      network: { allowOut: [...egressOf(frame), ...allow] },
+      network: { allowOut: [...egressOf(frame), ...Object.keys(headers), ...allow], headers },
       payload: (attempt) => encodeJob(job(attempt)),
       onFrame: (said: WorkerFrame) => this.#telling.tell(said),
     }

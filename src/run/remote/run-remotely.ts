@@ -10,6 +10,7 @@ import { SessionPools } from '../session-pools.js'
 import { planStream } from '../stream-plan.js'
 import type { RunTask, StreamRunner } from '../stream-runner.js'
 import { reportBehind, reportSkipped } from '../stream-task.js'
+import { injectHeaders } from './inject-headers.js'
 import { makeFrame } from './make-job.js'
 import { RemoteJobs } from './remote-jobs.js'
 
@@ -21,7 +22,8 @@ const ESTIMATED_SECONDS = 60
 export function remotely(adapter: E2BAdapter): StreamRunner {
   return async (task) => {
     const { workspace, pipeline, runId, options, signal } = task
-    const frame = await makeFrame(workspace, pipeline, runId, options, signal)
+    const made = await makeFrame(workspace, pipeline, runId, options, signal)
+    const { frame, headers } = adapter.settings.header_injection ? injectHeaders(made) : { frame: made, headers: {} }
     const { arranged, parts, width, stagingSchema } = await arrange(task)
     const folder = join(workspace.config.home, 'runs', runId)
     const run = await adapter.open({
@@ -32,7 +34,7 @@ export function remotely(adapter: E2BAdapter): StreamRunner {
         options.onRemoteEvent?.(event, line)
       },
     })
-    const jobs = new RemoteJobs({ task, frame, run, stagingSchema, allow: adapter.settings.allow })
+    const jobs = new RemoteJobs({ task, frame, run, stagingSchema, headers, allow: adapter.settings.allow })
     const moved = await moveAll(task, jobs, arranged, parts, width)
     // Its events are the proof of what a remote run did.
     const reports = run.isBroken ? moved.map(withoutProof) : moved
