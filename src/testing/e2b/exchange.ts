@@ -36,7 +36,7 @@ export class Exchange<P extends E2BPoint = E2BPoint> {
     this.response = response
     this.record = record
     this.injector = injector
-    this.url = new URL(request.url ?? '/', 'http://localhost')
+    this.url = urlOf(request)
   }
 
   header(name: string): string | undefined {
@@ -137,6 +137,12 @@ export class Exchange<P extends E2BPoint = E2BPoint> {
     this.request.resume()
     if (!this.response.destroyed) await new Promise((resolve) => this.response.once('close', resolve))
   }
+}
+
+/** What a request asks for; a target that is no path (RFC 9112, 3.2) asks for nothing that is served. */
+export function urlOf(request: IncomingMessage): URL {
+  const text = `http://localhost${request.url}`
+  return new URL(URL.canParse(text) ? text : 'http://localhost/')
 }
 
 function leaveUnread(): void {

@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { AirlockError } from '../../errors/airlock-error.js'
 import { ControlPlane } from './control-plane.js'
 import { Envd } from './envd.js'
-import { Exchange } from './exchange.js'
+import { Exchange, urlOf } from './exchange.js'
 import { FaultInjector } from './fault-injector.js'
 import type { E2BFault, E2BFaultHandle } from './faults.js'
 import { type E2BLimits, Fleet } from './fleet.js'
@@ -104,12 +104,12 @@ export class E2BServer {
 
   /** Base of the control plane: the SDK's option `apiUrl`. */
   get apiUrl(): string {
-    return urlOf(this.#servers[0])
+    return addressOf(this.#servers[0])
   }
 
   /** Base of all envds: the SDK's option `sandboxUrl`. */
   get sandboxUrl(): string {
-    return urlOf(this.#servers[1])
+    return addressOf(this.#servers[1])
   }
 
   /** Every request so far, in the order of arrival. Nothing of the replies is kept. */
@@ -175,7 +175,7 @@ export class E2BServer {
   }
 
   async #serveApi(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { pathname } = new URL(request.url ?? '/', 'http://localhost')
+    const { pathname } = urlOf(request)
     const route = this.#control.route(request.method ?? '', pathname)
     const record = this.#record(route?.at ?? 'other', request)
     if (route?.id !== undefined) record.sandbox = route.id
@@ -186,7 +186,7 @@ export class E2BServer {
   }
 
   async #serveEnvd(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { pathname } = new URL(request.url ?? '/', 'http://localhost')
+    const { pathname } = urlOf(request)
     const route = this.#envd.route(request.method ?? '', pathname)
     const record = this.#record(route?.at ?? 'other', request)
     const isStream = request.headers['content-type'] === 'application/connect+json'
@@ -218,7 +218,7 @@ function viewOf(sandbox: Sandbox): E2BSandboxView {
   return { id, templateId, metadata, envs, state, timeoutAt, network, directory, pids: sandbox.pids() }
 }
 
-function urlOf(server: Server): string {
+function addressOf(server: Server): string {
   const address = server.address()
   return `http://127.0.0.1:${typeof address === 'object' && address !== null ? address.port : 0}`
 }

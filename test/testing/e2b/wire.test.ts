@@ -1,3 +1,4 @@
+import { connect } from 'node:net'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { readFrame, writeFrame } from '../../../src/testing/e2b/connect-frames.js'
 import { type E2BServer, startE2BServer } from '../../../src/testing/e2b/server.js'
@@ -132,6 +133,18 @@ it('holds a command back while its client does not read', async () => {
   }
   expect(length).toBe(40_000_000)
   expect(await isDone()).toBe(1)
+})
+
+it('survives what is no request of the SDK', async () => {
+  const port = Number(new URL(server.apiUrl).port)
+  for (const target of ['//', 'http://a.example.com:port/', '*', '/%', '/sandboxes/%00']) {
+    const socket = connect(port, '127.0.0.1')
+    socket.end(`GET ${target} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n`)
+    let said = ''
+    for await (const chunk of socket) said += String(chunk)
+    expect(said).toMatch(/^HTTP\/1.1 404 /)
+  }
+  expect((await api('GET', '/v2/sandboxes')).status).toBe(200)
 })
 
 it('shows what a sandbox was created with to whoever may ask', async () => {
