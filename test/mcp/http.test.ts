@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { request } from 'node:http'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { Canaries, canary } from '../leaks/canaries.js'
 import { type BuiltCli, buildCli } from './built-cli.js'
 import { BARE, call, ERAS, httpServer, overHttp, type Place, place } from './support.js'
@@ -139,6 +139,7 @@ describe('the server over HTTP', () => {
   ] as const)('does not start where %s', SLOW, async (_, args, http, code) => {
     await using here = await place({ ...files, mcp: { http } })
     const child = spawn(process.execPath, [cli.bin, 'mcp', '--http', '0', ...args], { cwd: here.folder, env: BARE })
+    onTestFinished(() => void child.kill('SIGKILL'))
     let stderr = ''
     child.stderr.on('data', (chunk: Buffer) => {
       stderr += chunk.toString()
