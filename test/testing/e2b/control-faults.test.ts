@@ -129,6 +129,10 @@ describeSdk('the end of a sandbox', {}, (bench) => {
     const plain = await bench.create()
     await bench.server.expireSandbox(plain.sandboxId)
     expect(bench.server.sandboxes().map(({ id }) => id)).toEqual([sandbox.sandboxId])
+    const resting = await bench.create()
+    await resting.pause()
+    await bench.server.expireSandbox(resting.sandboxId)
+    expect((await resting.getInfo()).state).toBe('paused')
   })
 
   it('can be brought about, and so can a halt', async () => {
