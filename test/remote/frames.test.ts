@@ -240,7 +240,7 @@ describe('the writer of frames', () => {
     expect(lines.map((line) => (JSON.parse(line) as WorkerFrame).t)).toEqual(['opened', 'event', 'opened'])
   })
 
-  /** A process that writes frames of 8 kB to its output, which does not block. */
+  /** A process that writes frames of 8 kB and 3 kB to its output, which does not block. */
   const writing = (frames: number, reader = '') => {
     const command = `exec node --import tsx test/remote/write-frames.ts "$0" ${frames}`
     const script = reader === '' ? command : `(${command}) | { ${reader}; }`
