@@ -87,3 +87,13 @@ it('does not keep bodies beyond what it was asked to', async () => {
   const upload = server.requests.find(({ at }) => at === 'upload')!
   expect([upload.body.toString(), upload.bodyLength]).toEqual(['0123456789', 16])
 })
+
+it('is the envd, and has the node, that it was started with', async () => {
+  await using server = await startE2BServer({ envdVersion: '0.5.0', guestNode: '/bin/echo' })
+  const sandbox = await new E2B(connectionOf(server)).Sandbox.create()
+  expect((await sandbox.commands.run('node says this')).stdout).toBe('says this\n')
+  await sandbox.files.write('a', new Blob(['whole']).stream())
+  expect(await sandbox.files.read('a')).toBe('whole')
+  const upload = server.requests.find(({ at }) => at === 'upload')!
+  expect(upload.headers['content-type']).toMatch(/^multipart\/form-data/) // plain bodies are of 0.5.7
+})
