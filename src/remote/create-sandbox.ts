@@ -1,5 +1,5 @@
 import type { RemoteEventPort } from './events.js'
-import { waitFor } from './fault-retry.js'
+import { asFault, mayRepeat, waitAfter, waitFor } from './fault-retry.js'
 import { killSandbox } from './kill-sandbox.js'
 import { RemoteFailure } from './remote-failure.js'
 import { SandboxFault } from './sandbox-fault.js'
@@ -11,6 +11,7 @@ const RETRIED: ReadonlySet<string> = new Set(['rate_limited', 'busy', 'server_er
 const AMBIGUOUS: ReadonlySet<string> = new Set(['connection_lost', 'deadline', 'aborted', 'server_error', 'unknown'])
 const TRIES = 5
 const LONGEST_WAIT_MS = 15_000
+const ORPHAN_TRIES = 3
 const ORPHAN_CHECK_MS = 10_000
 
 export interface CreateOptions {
@@ -53,13 +54,21 @@ async function killOrphans(
   metadata: Readonly<Record<string, string>>,
   events: RemoteEventPort,
 ): Promise<void> {
-  try {
-    for (const { id } of await port.list(metadata, AbortSignal.timeout(ORPHAN_CHECK_MS))) {
-      events.emit('sandbox.orphan_killed', { sandbox: id })
-      await killSandbox(port, id, events)
+  const bounded = AbortSignal.timeout(ORPHAN_CHECK_MS)
+  for (let attempt = 1; ; attempt++) {
+    try {
+      for (const { id } of await port.list(metadata, bounded)) {
+        events.emit('sandbox.orphan_killed', { sandbox: id })
+        await killSandbox(port, id, events)
+      }
+      return
+    } catch (error) {
+      const fault = asFault(error)
+      const retry = mayRepeat(fault) && attempt < ORPHAN_TRIES
+      events.emit('sandbox.orphan_check_failed', { class: fault.faultClass, attempt, retry })
+      if (!retry) return
+      // The create has failed by itself, so a signal of the run has no say here.
+      await waitFor(waitAfter(fault, attempt), new AbortController().signal)
     }
-  } catch (error) {
-    const faultClass = error instanceof SandboxFault ? error.faultClass : 'unknown'
-    events.emit('sandbox.orphan_check_failed', { class: faultClass })
   }
 }

@@ -167,6 +167,8 @@ export class WorkerSession implements AsyncDisposable {
           return { end: this.#end, command: undefined, reason: 'gone' }
         }
         events.emit('remote.stream_lost', { sandbox, class: faultClass })
+        // Half a line is no beginning of what comes on the next stream.
+        await this.#reader.end()
         const again = await this.#reattach(command.pid)
         if (again === undefined) return { end: this.#end, command: undefined, reason: 'lost' }
         if (again === 'ended') return { end: this.#end, command: undefined, reason: undefined }
