@@ -252,7 +252,10 @@ describe('the writer of frames', () => {
   // Guard: the rest of a line that was taken in part comes before the next line. Without it a line was malformed.
   it('loses nothing when the reader takes nothing for a while', { timeout: 60_000 }, async () => {
     const go = join(folder, 'go')
-    const { child, ended, kept } = writing(200, `while [ ! -e ${go} ]; do sleep 0.05; done; cat`)
+    const { child, ended, kept } = writing(
+      200,
+      `n=0; while [ ! -e ${go} ] && [ $n -lt 800 ]; do n=$((n + 1)); sleep 0.05; done; cat`,
+    )
     const { reader, numbers, told } = reading({ backfill: async () => kept() })
     child.stdout.setEncoding('utf8').on('data', (chunk: string) => reader.push(chunk))
     const isBehind = () => existsSync(join(folder, 'events.jsonl')) && kept().split('\n').length > 150
