@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { rmSync } from 'node:fs'
 import { mkdir, mkdtemp, realpath, rm, symlink } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { tmpdir } from 'node:os'
@@ -13,9 +12,9 @@ import { FaultInjector } from './fault-injector.js'
 import type { E2BFault, E2BFaultHandle } from './faults.js'
 import { type E2BLimits, Fleet } from './fleet.js'
 import type { E2BNetwork } from './network-rules.js'
-import { sendSignal } from './process-table.js'
 import { type E2BRequest, RequestRecord } from './request-log.js'
 import type { Sandbox } from './sandbox.js'
+import { Watchdog } from './watchdog.js'
 
 export interface E2BServerOptions {
   /** What `X-API-KEY` must be; default: a random one. */
@@ -78,12 +77,13 @@ export class E2BServer {
   readonly #injector = new FaultInjector()
   readonly #requests: RequestRecord[] = []
   readonly #servers: readonly [api: Server, envd: Server]
-  readonly #onExit = (): void => this.#abandon()
+  readonly #watchdog: Watchdog
   #closing: Promise<void> | undefined
 
   constructor(options: E2BServerOptions, root: string, bin: string) {
     this.apiKey = options.apiKey ?? `e2b_${randomBytes(20).toString('hex')}`
     this.#root = root
+    this.#watchdog = new Watchdog(root)
     this.#keep = options.keepBodyBytes ?? DEFAULT_KEEP
     this.#fleet = new Fleet(options.limits ?? {}, { root, bin })
     this.#control = new ControlPlane(this.#fleet, this.apiKey, options.envdVersion ?? DEFAULT_ENVD)
@@ -99,7 +99,6 @@ export class E2BServer {
   async listen(): Promise<void> {
     for (const server of this.#servers) server.listen(0, '127.0.0.1')
     await Promise.all(this.#servers.map((server) => once(server, 'listening')))
-    process.once('exit', this.#onExit)
   }
 
   /** Base of the control plane: the SDK's option `apiUrl`. */
@@ -165,13 +164,7 @@ export class E2BServer {
     for (const server of this.#servers) server.closeAllConnections()
     await Promise.all(closed)
     await rm(this.#root, { recursive: true, force: true, maxRetries: 3 })
-    process.off('exit', this.#onExit)
-  }
-
-  /** This process ends without having closed the server: nothing may outlive it. */
-  #abandon(): void {
-    for (const pid of this.#fleet.pids()) sendSignal(pid, 'SIGKILL')
-    rmSync(this.#root, { recursive: true, force: true })
+    await this.#watchdog.dismiss()
   }
 
   async #serveApi(request: IncomingMessage, response: ServerResponse): Promise<void> {
