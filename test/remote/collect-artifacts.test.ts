@@ -233,6 +233,25 @@ describe('a file', () => {
     expect(written).toBe(3 * 1001)
   })
 
+  it('is not read on once it has one byte too many', async () => {
+    const { collect, port } = await setUp(server, { 'data/a.csv': 'x'.repeat(1000) })
+    let given = 0
+    const generous: Pick<typeof port, 'download' | 'listFiles'> = {
+      listFiles: (...asked) => port.listFiles(...asked),
+      async download(id, path, from, signal) {
+        if (!FILE.test(path)) return await port.download(id, path, from, signal)
+        return (async function* () {
+          for (let n = 0; n < 50; n++) {
+            given++
+            yield Buffer.alloc(600, 'x')
+          }
+        })()
+      },
+    }
+    expect((await collect({ port: generous })).missing).toHaveLength(1)
+    expect(given).toBe(3 * 2)
+  })
+
   it('is put together from three pieces', async () => {
     inject({ at: 'download', kind: 'reset-in-body', path: FILE, after: 100_000, times: 2 })
     const { collect, events } = await setUp(server)
@@ -457,6 +476,12 @@ describe('secrets', () => {
       expect(search(`some text ${secret} and more`, size)).toBe(true)
       expect(search('some text that looks like password=hunter2 and more', size)).toBe(false)
     }
+  })
+
+  it('that are short and the last of a file are found as well', async () => {
+    const masker = createMasker({ secrets: ['Pw12x'] })
+    const { collect } = await setUp(server, { 'data/bad': 'row Pw12x', 'data/ok': 'row Pw12xy' }, undefined, masker)
+    expect((await collect()).missing).toEqual([{ path: 'data/bad', reason: 'secret_detected' }])
   })
 
   it('that only look like some do not make a file of rows a secret', async () => {
