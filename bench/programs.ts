@@ -5,6 +5,8 @@ import { delimiter, join } from 'node:path'
 export interface Programs {
   readonly psql: string
   readonly mariadb: string
+  /** Comes with psql as a rule; its case is left out where it is missing. */
+  readonly pgDump: string | undefined
   /** A Debian package of its own; its cases are left out where it is missing. */
   readonly pgloader: string | undefined
   /** GNU time, which knows the CPU seconds and peak memory of a finished process tree exactly. */
@@ -16,6 +18,7 @@ export function findPrograms(): Programs {
   return {
     psql: needed(find('psql', postgresPlaces()), 'psql', 'postgresql-client'),
     mariadb: needed(find('mariadb'), 'mariadb', 'mariadb-client'),
+    pgDump: find('pg_dump', postgresPlaces()),
     pgloader: find('pgloader'),
     time: find('time'),
   }

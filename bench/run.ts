@@ -3,16 +3,14 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { writeCopyFile } from './data/copy-file.js'
-import type { DataSet } from './data/data-set.js'
 import { runRounds } from './measure/rounds.js'
-import { type BenchOptions, parseOptions, USAGE } from './options.js'
+import { type BenchOptions, type ChosenRoute, parseOptions, USAGE } from './options.js'
 import { findPrograms } from './programs.js'
 import { judgeGoals } from './report/goals.js'
 import { machineFacts } from './report/machine.js'
 import type { DataSetResult } from './report/result.js'
 import { dataSetTable, goalTable, runLine } from './report/tables.js'
-import { mysqlToPostgres } from './routes/mysql-to-postgres.js'
+import type { StagePlan } from './routes/route.js'
 import { Servers } from './servers.js'
 import type { Workplace } from './workplace.js'
 
@@ -36,20 +34,27 @@ async function main(): Promise<void> {
 }
 
 async function measure(options: BenchOptions, workplace: Workplace): Promise<void> {
-  const servers = await Servers.start(workplace)
+  const servers = await Servers.start(workplace, {
+    postgresSource: options.routes.some(({ route }) => route.readsPostgres === true),
+    tls: options.routes.some(({ cases }) => cases.some(({ tls }) => tls === true)),
+  })
   try {
     const machine = machineFacts(ROOT, options.bin, workplace.programs, servers)
     console.error(JSON.stringify(machine, null, 2))
     const results: DataSetResult[] = []
-    for (const dataSet of options.dataSets) {
-      const result = await measureDataSet(dataSet, options, workplace, servers)
-      results.push(result)
-      console.log(`${dataSetTable(result)}\n`)
-      // After each data set, so that a run which is ended early leaves what it has.
-      await save(options.out, { machine, settings: Servers.settings, options: plain(options), results })
+    for (const chosen of options.routes) {
+      if (options.routes.length > 1) console.log(`## ${chosen.route.name}\n`)
+      for (const plan of chosen.stages) {
+        const result = await measureStage(plan, chosen, options, workplace, servers)
+        results.push(result)
+        console.log(`${dataSetTable(result)}\n`)
+        // After each data set, so that a run which is ended early leaves what it has.
+        await save(options.out, { machine, settings: Servers.settings, options: plain(options), results })
+      }
     }
     const goals = judgeGoals(results)
     if (goals.length > 0) console.log(`${goalTable(goals, options.scale)}\n`)
+    await save(options.out, { machine, settings: Servers.settings, options: plain(options), results, goals })
     console.error(`Raw figures: ${options.out}`)
     // A goal that is missed is news, a target that differs is a fault.
     if (results.some(({ runs }) => runs.some(({ verdict }) => verdict !== 'ok'))) process.exitCode = 1
@@ -58,52 +63,53 @@ async function measure(options: BenchOptions, workplace: Workplace): Promise<voi
   }
 }
 
-/** Generates and loads one data set, measures all cases on it, and removes it everywhere. */
-async function measureDataSet(
-  dataSet: DataSet,
+/** Generates and loads the data of one stage, measures all cases on it, and removes it everywhere. */
+async function measureStage(
+  plan: StagePlan,
+  { route, cases: chosen }: ChosenRoute,
   options: BenchOptions,
   workplace: Workplace,
   servers: Servers,
 ): Promise<DataSetResult> {
-  const rows = Math.max(1, Math.round(dataSet.rows * options.scale))
-  const path = join(workplace.directory, `${dataSet.name}.copy`)
-  const file = await writeCopyFile(path, dataSet, rows, options.seed)
-  console.error(`${dataSet.name}: ${rows} rows, ${file.bytes} bytes generated`)
+  const { dataSet } = plan
+  const stage = await plan.lay(servers, workplace, options)
+  console.error(`${plan.name}: ${stage.file.rows} rows, ${stage.file.bytes} bytes generated`)
   try {
-    await servers.mysql.load(dataSet, file)
-    await servers.postgres.loadReference(dataSet, file)
-    const setting = { dataSet, file, servers, workplace }
-    const wanted = mysqlToPostgres(options.bin)
-      .filter(({ name }) => options.cases?.includes(name) ?? true)
-      .filter(({ kind }) => kind !== 'peer' || dataSet.withoutPeers !== true)
+    const wanted = chosen.filter(({ kind }) => kind !== 'peer' || dataSet.withoutPeers !== true)
     const left = wanted.flatMap((one) => {
-      const reason = one.missing(setting)
+      const reason = one.missing({ dataSet, workplace })
       return reason === undefined ? [] : [{ name: one.name, reason }]
     })
     const cases = wanted.filter(({ name }) => left.every((one) => one.name !== name))
-    const runs = await runRounds(cases, setting, {
-      ...options,
-      report: (run) => console.error(runLine(dataSet.name, run)),
-    })
+    const runs = await runRounds(
+      cases,
+      { stage, dataSet, servers, workplace },
+      { ...options, report: (run) => console.error(runLine(plan.name, run)) },
+    )
     return {
-      dataSet: dataSet.name,
-      title: dataSet.title,
-      rows,
-      bytes: file.bytes,
-      reference: await servers.postgres.fingerprint('reference', dataSet, undefined),
+      route: route.name,
+      dataSet: plan.name,
+      title: plan.title,
+      rows: stage.file.rows,
+      bytes: stage.file.bytes,
+      leastSeconds: stage.leastSeconds,
+      cpuNames: [route.sourceName, route.targetName],
       cases: cases.map(({ name, kind, summary }) => ({ name, kind, summary })),
       left,
       runs,
     }
   } finally {
-    await servers.mysql.drop(dataSet)
-    await servers.postgres.drop(dataSet)
-    await rm(path)
+    await stage.clear()
   }
 }
 
 function plain(options: BenchOptions): Record<string, unknown> {
-  return { ...options, dataSets: options.dataSets.map(({ name }) => name), bin: undefined, out: undefined }
+  const routes = options.routes.map(({ route, stages, cases }) => ({
+    route: route.name,
+    dataSets: stages.map(({ name }) => name),
+    cases: cases.map(({ name }) => name),
+  }))
+  return { ...options, routes, bin: undefined, out: undefined }
 }
 
 async function save(path: string, report: Record<string, unknown>): Promise<void> {

@@ -3,83 +3,89 @@ import { existsSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
-import type { BenchCase, CaseSetting } from './bench-case.js'
+import type { End } from '../ends/end.js'
+import { watchedNode } from '../measure/loop-delay.js'
+import type { BenchCase, CaseSetting, MaskRule } from './bench-case.js'
 
 /** How one case runs `airlock copy`. */
-export interface AirlockCopyOptions {
-  readonly name: string
-  readonly summary: string
+export interface AirlockCopyOptions extends Pick<BenchCase, 'name' | 'summary' | 'optional' | 'intoEmpty'> {
   /** The rule for the data set's masked column. */
-  readonly mask?: string
-  /** Without audit, telemetry and verification: what these cost is the difference. */
-  readonly bare?: boolean
+  readonly mask?: MaskRule
+  /** `append` where left out. A merge goes by the source's primary key. */
+  readonly mode?: 'append' | 'merge'
+  /** `count` where left out, as by default. */
+  readonly verify?: 'none' | 'count' | 'checksum'
+  /** Whether audit and telemetry are written; they are by default. */
+  readonly records?: boolean
+  /** TLS on both legs, with full checks against the private authority. */
+  readonly tls?: boolean
   /** The built CLI. */
   readonly bin: string
 }
 
-/** `airlock copy` from MySQL to Postgres, as a user runs it: the built CLI, a configuration file, secrets in the
- * environment, and unless `bare` with audit and telemetry, verified by count. */
+/** `airlock copy` from one end to the other, as a user runs it: the built CLI, a configuration file, secrets in the
+ * environment, and unless told otherwise with audit and telemetry, verified by count. */
 export function airlockCopy(options: AirlockCopyOptions): BenchCase {
+  const { name, summary, mask, mode = 'append', verify = 'count', tls = false } = options
   return {
-    name: options.name,
+    name,
     kind: 'airlock',
-    summary: options.summary,
-    masks: options.mask !== undefined,
+    summary,
+    tls,
+    optional: options.optional ?? false,
+    intoEmpty: options.intoEmpty ?? false,
+    ...(mask === undefined ? {} : { mask }),
 
     missing({ dataSet }) {
       if (!existsSync(options.bin)) return 'not built (npm run build)'
-      return options.mask !== undefined && dataSet.maskedColumn === undefined ? 'no column to mask' : undefined
+      return mask !== undefined && dataSet.maskedColumn === undefined ? 'no column to mask' : undefined
     },
 
     async prepare(setting) {
-      const { dataSet, servers, directory } = setting
+      const { dataSet, source, target, directory } = setting
       const config = join(directory, 'airlock.yaml')
       await writeFile(config, stringify(configuration(setting, options)), { mode: 0o600 })
-      return {
-        program: process.execPath,
-        args: [
-          options.bin,
-          'copy',
-          ...['--config', config],
-          ...['--source', 'shop', '--source-table', dataSet.name],
-          ...['--target', 'warehouse', '--target-table', `public.${dataSet.name}`],
-          ...['--mode', 'append', '--verify', options.bare === true ? 'none' : 'count', '--quiet'],
-          ...(options.mask === undefined ? [] : ['--mask', `${dataSet.maskedColumn}:${options.mask}`]),
-        ],
-        env: {
-          BENCH_SOURCE_PASSWORD: servers.mysql.database.password,
-          BENCH_TARGET_PASSWORD: servers.postgres.database.password,
-          BENCH_MASK_KEY: randomBytes(32).toString('hex'),
-        },
-      }
+      const args = [
+        options.bin,
+        'copy',
+        ...['--config', config],
+        ...['--source', 'shop', '--source-table', dataSet.name],
+        ...['--target', 'warehouse', '--target-table', dataSet.name],
+        ...['--mode', mode, '--verify', verify, '--quiet'],
+        ...(mask === undefined ? [] : ['--mask', `${dataSet.maskedColumn}:${mask}`]),
+      ]
+      return watchedNode(directory, args, {
+        BENCH_SOURCE_PASSWORD: source.password ?? '',
+        BENCH_TARGET_PASSWORD: target.password ?? '',
+        BENCH_MASK_KEY: randomBytes(32).toString('hex'),
+      })
     },
   }
 }
 
-function configuration({ servers, directory }: CaseSetting, { bare }: AirlockCopyOptions): Record<string, unknown> {
-  const { mysql, postgres } = servers
+function configuration(
+  { source, target, directory }: CaseSetting,
+  { records = true, tls = false }: AirlockCopyOptions,
+): Record<string, unknown> {
   return {
     home: join(directory, 'home'),
-    audit: { enabled: bare !== true },
-    telemetry: { enabled: bare !== true },
+    audit: { enabled: records },
+    telemetry: { enabled: records },
     connections: {
-      shop: {
-        driver: 'mysql',
-        host: mysql.host,
-        port: mysql.port,
-        database: mysql.database.name,
-        user: mysql.database.user,
-        password: '${env:BENCH_SOURCE_PASSWORD}',
-      },
-      warehouse: {
-        driver: 'postgres',
-        host: postgres.host,
-        port: postgres.port,
-        database: postgres.database.name,
-        user: postgres.database.user,
-        password: '${env:BENCH_TARGET_PASSWORD}',
-      },
+      shop: connection(source, 'BENCH_SOURCE_PASSWORD', tls),
+      warehouse: connection(target, 'BENCH_TARGET_PASSWORD', tls),
     },
     mask_key: '${env:BENCH_MASK_KEY}',
+  }
+}
+
+function connection(end: End, variable: string, encrypted: boolean): Record<string, unknown> {
+  const { driver, address, password, tls } = end
+  if (encrypted && tls === undefined) throw new Error(`the ${driver} server of this run has no certificate`)
+  return {
+    driver,
+    ...address,
+    ...(password === undefined ? {} : { password: `\${env:${variable}}` }),
+    ...(encrypted ? { tls: { mode: 'verify-full', ca: tls?.ca, server_name: tls?.serverName } } : {}),
   }
 }

@@ -10,7 +10,6 @@ export const PGLOADER: BenchCase = {
   name: 'pgloader',
   kind: 'peer',
   summary: 'pgloader, data only, workers 2, concurrency 1, batches of 10,000 rows or 10 MB, prefetch 20,000',
-  masks: false,
   missing: ({ workplace }) =>
     workplace.programs.pgloader === undefined ? 'not installed (apt-get install pgloader)' : undefined,
 

@@ -5,7 +5,6 @@ export const PSQL_COPY: BenchCase = {
   name: 'psql-copy',
   kind: 'floor',
   summary: 'psql \\copy from a ready file',
-  masks: false,
   missing: () => undefined,
   prepare: async ({ dataSet, file, servers }) => servers.postgres.copyFrom(dataSet.name, file),
 }

@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { DataSet } from '../data/data-set.js'
 import type { BenchCase } from './bench-case.js'
+import { word, words } from './shell-words.js'
 
 /** The pipe that an engineer types. Quick, but not safe: the `mariadb` client writes NULL as the word NULL, so that a
  * text "NULL" is lost, and does not escape a carriage return. The generated data has neither. */
@@ -9,7 +10,6 @@ export const SHELL_PIPE: BenchCase = {
   name: 'shell-pipe',
   kind: 'peer',
   summary: 'mariadb -q | sed | psql COPY (sed only where there are NULLs)',
-  masks: false,
   missing: () => undefined,
 
   async prepare({ dataSet, servers, workplace, directory }) {
@@ -42,13 +42,4 @@ function nullFilter(dataSet: DataSet): string[] {
   const hard = nullable.some((is, index) => is && (nullable[index + 1] ?? true))
   if (hard || nullable[0] === true) throw new Error(`the filter of the shell pipe cannot do ${dataSet.name}`)
   return [`LC_ALL=C sed 's/\\tNULL\\t/\\t\\\\N\\t/g'`]
-}
-
-function words(parts: readonly string[]): string {
-  return parts.map(word).join(' ')
-}
-
-/** Quotes one word for the shell (POSIX, 2.2.2). */
-function word(text: string): string {
-  return `'${text.replaceAll("'", `'\\''`)}'`
 }

@@ -1,77 +1,59 @@
+import { Figures } from './figures.js'
 import type { DataSetResult } from './result.js'
-import { pairedRatio, runsOf, type Spread, spread } from './statistics.js'
+import type { Spread } from './statistics.js'
 
-const MEBIBYTE = 1024 * 1024
-const AIRLOCK_CASES = ['airlock', 'airlock-bare', 'airlock-mask']
+type Measure = (figures: Figures) => Spread | undefined
 
 interface Goal {
   readonly text: string
   readonly bound: 'at most' | 'at least'
   readonly limit: number
-  measure(results: readonly DataSetResult[]): Spread | undefined
+  readonly measure: Measure
 }
 
-/** What the product has promised to reach, as figures of this harness. */
+const MYSQL = 'mysql-to-postgres'
+const POSTGRES = 'postgres-to-postgres'
+const TO_MYSQL = 'postgres-to-mysql'
+const GRAPHQL = 'graphql-to-postgres'
+const MERGE = 'merge-postgres'
+const GROWTH = 'growth'
+
+/** What the product has promised to reach, as figures of this harness. Throughput of a over b is time of b over a. */
 const GOALS: readonly Goal[] = [
-  {
-    text: 'd1: throughput of airlock / pgloader',
-    bound: 'at least',
-    limit: 3.2,
-    measure: (results) => pairedRatio(runsIn(results, 'd1'), 'pgloader', 'airlock'),
-  },
-  {
-    text: 'd1: throughput of airlock / shell pipe',
-    bound: 'at least',
-    limit: 1.25,
-    measure: (results) => pairedRatio(runsIn(results, 'd1'), 'shell-pipe', 'airlock'),
-  },
-  {
-    text: 'd1: time of airlock / psql \\copy',
-    bound: 'at most',
-    limit: 1.05,
-    measure: (results) => pairedRatio(runsIn(results, 'd1'), 'airlock', 'psql-copy'),
-  },
-  {
-    text: 'd1: time of airlock with tokenize / without',
-    bound: 'at most',
-    limit: 1.15,
-    measure: (results) => pairedRatio(runsIn(results, 'd1'), 'airlock-mask', 'airlock'),
-  },
-  {
-    text: 'd1: time of airlock / without audit, telemetry, verification',
-    bound: 'at most',
-    limit: 1.03,
-    measure: (results) => pairedRatio(runsIn(results, 'd1'), 'airlock', 'airlock-bare'),
-  },
-  {
-    text: 'greatest peak RSS of airlock, MiB',
-    bound: 'at most',
-    limit: 160,
-    measure: (results) => {
-      const all = spread(results.flatMap(({ runs }) => peaks(runs)))
-      return all === undefined ? undefined : spread([all.max])
-    },
-  },
-  {
-    text: 'peak RSS of airlock, n10 − n1, MiB',
-    bound: 'at most',
-    limit: 15,
-    measure: (results) => {
-      const many = spread(peaks(runsIn(results, 'n10')))
-      const few = spread(peaks(runsIn(results, 'n1')))
-      return many === undefined || few === undefined ? undefined : spread([many.median - few.median])
-    },
-  },
-  {
-    text: 'time of airlock for a row, n10 / n1',
-    bound: 'at most',
-    limit: 1.1,
-    measure: (results) => {
-      const many = secondsPerRow(results, 'n10')
-      const few = secondsPerRow(results, 'n1')
-      return many === undefined || few === undefined ? undefined : spread([many.median / few.median])
-    },
-  },
+  atLeast(3.2, 'd1: throughput of airlock / pgloader', ratio(MYSQL, 'd1', 'pgloader', 'airlock')),
+  atLeast(1.25, 'd1: throughput of airlock / shell pipe', ratio(MYSQL, 'd1', 'shell-pipe', 'airlock')),
+  atMost(1.05, 'd1: time of airlock / psql \\copy', ratio(MYSQL, 'd1', 'airlock', 'psql-copy')),
+  atMost(1.15, 'd1: time of airlock with tokenize / without', ratio(MYSQL, 'd1', 'airlock-mask', 'airlock')),
+  atMost(
+    1.03,
+    'd1: time of airlock / without audit, telemetry, verification',
+    ratio(MYSQL, 'd1', 'airlock', 'airlock-bare'),
+  ),
+  atMost(1.15, 'd1: time of airlock with TLS / without', ratio(MYSQL, 'd1', 'airlock-tls', 'airlock')),
+  atMost(50, 'd1: event loop lag of airlock, p99, ms', (figures) => figures.loopLag(MYSQL, 'd1')),
+  atLeast(1.35, `${POSTGRES} d1: throughput of airlock / psql pipe`, ratio(POSTGRES, 'd1', 'psql-pipe', 'airlock')),
+  atMost(1.15, `${POSTGRES} d1: time of airlock with TLS / without`, ratio(POSTGRES, 'd1', 'airlock-tls', 'airlock')),
+  atMost(50, `${POSTGRES} d1: event loop lag of airlock, p99, ms`, (figures) => figures.loopLag(POSTGRES, 'd1')),
+  atLeast(1, `${TO_MYSQL} d1: throughput of airlock / pipe`, ratio(TO_MYSQL, 'd1', 'load-data-pipe', 'airlock')),
+  atMost(50, `${TO_MYSQL} d1: event loop lag of airlock, p99, ms`, (figures) => figures.loopLag(TO_MYSQL, 'd1')),
+  atMost(1.5, 'd4-20ms: time of airlock / (pages × latency)', (figures) => figures.overLeast(GRAPHQL, 'd4-20ms')),
+  ...['merge-300k', 'merge-1m'].flatMap((dataSet) => [
+    atMost(
+      1.9,
+      `${dataSet}: time of airlock merge / airlock append of the same rows`,
+      ratio(MERGE, dataSet, 'airlock', 'airlock-append'),
+    ),
+    atMost(
+      1.9,
+      `${dataSet}: time of airlock merge / psql \\copy of the same rows`,
+      ratio(MERGE, dataSet, 'airlock', 'psql-copy'),
+    ),
+    atLeast(2, `${dataSet}: throughput of airlock / VALUES upsert`, ratio(MERGE, dataSet, 'values-upsert', 'airlock')),
+  ]),
+  atMost(160, 'greatest peak RSS of airlock, MiB', (figures) => figures.greatestPeak()),
+  atMost(15, 'peak RSS of airlock, n10 − n1, MiB', (figures) => figures.peakGrowth(MYSQL, 'n10', 'n1')),
+  atMost(1.1, 'time of airlock for a row, n10 / n1', (figures) => figures.rowTimeGrowth(MYSQL, 'n10', 'n1')),
+  ...['narrow', 'mixed'].flatMap((name) => growth(name)),
 ]
 
 /** One goal beside what was measured. */
@@ -84,25 +66,41 @@ export interface GoalLine {
 
 /** The goals for which there are figures, judged by the median. */
 export function judgeGoals(results: readonly DataSetResult[]): GoalLine[] {
+  const figures = new Figures(results)
   return GOALS.flatMap(({ text, bound, limit, measure }) => {
-    const measured = measure(results)
+    const measured = measure(figures)
     if (measured === undefined) return []
     const reached = bound === 'at most' ? measured.median <= limit : measured.median >= limit
     return [{ text, goal: `${bound} ${limit}`, measured, reached }]
   })
 }
 
-function runsIn(results: readonly DataSetResult[], dataSet: string): DataSetResult['runs'] {
-  return results.find((result) => result.dataSet === dataSet)?.runs ?? []
+/** Time for a row without start-up, from each size to the next, and memory from the least to the greatest. */
+function growth(name: string): Goal[] {
+  const steps = [
+    ['1m', '100k'],
+    ['10m', '1m'],
+  ] as const
+  return [
+    ...steps.map(([many, few]) =>
+      atMost(1.1, `${name}: time of airlock for a row without start-up, ${many} / ${few}`, (figures) =>
+        figures.rowTimeGrowth(GROWTH, `${name}-${many}`, `${name}-${few}`, `${name}-0`),
+      ),
+    ),
+    atMost(15, `${name}: peak RSS of airlock, 10m − 100k, MiB`, (figures) =>
+      figures.peakGrowth(GROWTH, `${name}-10m`, `${name}-100k`),
+    ),
+  ]
 }
 
-function peaks(runs: DataSetResult['runs']): number[] {
-  return AIRLOCK_CASES.flatMap((name) => runsOf(runs, name)).map(
-    ({ peakResidentBytes }) => peakResidentBytes / MEBIBYTE,
-  )
+function ratio(route: string, dataSet: string, caseName: string, over: string): Measure {
+  return (figures) => figures.ratio(route, dataSet, caseName, over)
 }
 
-function secondsPerRow(results: readonly DataSetResult[], dataSet: string): Spread | undefined {
-  const rows = results.find((result) => result.dataSet === dataSet)?.rows ?? 1
-  return spread(runsOf(runsIn(results, dataSet), 'airlock').map(({ wallSeconds }) => wallSeconds / rows))
+function atMost(limit: number, text: string, measure: Measure): Goal {
+  return { text, bound: 'at most', limit, measure }
+}
+
+function atLeast(limit: number, text: string, measure: Measure): Goal {
+  return { text, bound: 'at least', limit, measure }
 }

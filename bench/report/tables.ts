@@ -8,16 +8,23 @@ const MEBIBYTE = 1024 * 1024
 /** The cases against which the others are held, with the heading of their column. */
 const BASES = [
   ['psql-copy', '/ floor'],
+  ['load-data', '/ floor'],
+  ['psql-merge', '/ psql merge'],
   ['shell-pipe', '/ shell pipe'],
   ['pgloader', '/ pgloader'],
+  ['psql-pipe', '/ psql pipe'],
+  ['pg-dump', '/ pg_dump'],
+  ['load-data-pipe', '/ pipe'],
+  ['graphql-request', '/ graphql-request'],
+  ['values-upsert', '/ VALUES upsert'],
 ] as const
 
 /** One data set as a Markdown table: medians, and ratios of times as `median [min..max]`. */
 export function dataSetTable(result: DataSetResult): string {
-  const { dataSet, title, rows, bytes, cases, left, runs } = result
+  const { dataSet, title, rows, bytes, leastSeconds, cpuNames, cases, left, runs } = result
   const bases = BASES.filter(([name]) => cases.some((one) => one.name === name))
-  const header = ['case', 'wall s', 'krows/s', ...bases.map(([, heading]) => heading), 'client CPU s', 'MySQL CPU s']
-  header.push('Postgres CPU s', 'peak RSS MiB', 'content')
+  const header = ['case', 'wall s', 'krows/s', ...bases.map(([, heading]) => heading), 'client CPU s']
+  header.push(...cpuNames.map((name) => `${name} CPU s`), 'peak RSS MiB', 'loop lag p99/max ms', 'content')
   const lines = cases.map(({ name }) => [
     name,
     ...figures(runsOf(runs, name), rows, (base) => pairedRatio(runs, name, base), bases),
@@ -27,6 +34,9 @@ export function dataSetTable(result: DataSetResult): string {
     `### ${dataSet}: ${rows.toLocaleString('en')} rows, ${title}, ${(bytes / 1e6).toFixed(1)} MB as text`,
     '',
     markdown(header, lines),
+    ...(leastSeconds === undefined
+      ? []
+      : [`\nPages × latency, the least for any client: ${leastSeconds.toFixed(2)} s`]),
     ...left.map(({ name, reason }) => `\n${name}: ${reason}`),
   ].join('\n')
 }
@@ -63,7 +73,16 @@ function figures(
     median((run) => run.sourceCpuSeconds),
     median((run) => run.targetCpuSeconds),
     median((run) => run.peakResidentBytes / MEBIBYTE, 0),
+    loopLag(good),
   ]
+}
+
+/** Programs that are not Node's have none. */
+function loopLag(good: readonly CaseRun[]): string {
+  const delays = good.flatMap(({ loopDelay }) => (loopDelay === undefined ? [] : [loopDelay]))
+  const p99 = spread(delays.map(({ p99Ms }) => p99Ms))
+  const max = spread(delays.map(({ maxMs }) => maxMs))
+  return p99 === undefined || max === undefined ? '–' : `${p99.median.toFixed(0)} / ${max.median.toFixed(0)}`
 }
 
 function verdicts(runs: readonly CaseRun[]): string {
