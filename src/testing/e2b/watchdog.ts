@@ -35,6 +35,7 @@ export class Watchdog {
 
   /** There is nothing left to do. */
   async dismiss(): Promise<void> {
+    this.#shell.ref() // lest the process ends while it waits here
     this.#shell.kill('SIGKILL')
     await this.#ended
   }

@@ -21,7 +21,7 @@ it('the example of docs/testing-e2b.md runs, and fails where its code does not l
   expect((await run(example)).stdout).toMatch(/pass 1/)
   const careless = example.replace('copy === original', 'true')
   await expect(run(careless)).rejects.toMatchObject({ code: 1, stdout: expect.stringContaining('fail 1') })
-})
+}, 60_000)
 
 it('docs/testing-e2b.md names every point and every kind', () => {
   const types = readFileSync(resolve(ROOT, 'src/testing/e2b/faults.ts'), 'utf8')

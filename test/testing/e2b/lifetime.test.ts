@@ -56,9 +56,11 @@ it('leaves no process, no directory and no socket when it is closed, under load 
 it.each([
   ['exit', 'process.exit(3)'],
   ['SIGKILL', "process.kill(process.pid, 'SIGKILL')"],
-])('takes its sandboxes along when its process ends without closing it, by %s', async (how, end) => {
-  const source = resolve(import.meta.dirname, '../../../src/testing/e2b/server.ts')
-  const program = `
+])(
+  'takes its sandboxes along when its process ends without closing it, by %s',
+  async (how, end) => {
+    const source = resolve(import.meta.dirname, '../../../src/testing/e2b/server.ts')
+    const program = `
     const { startE2BServer } = await import(${JSON.stringify(source)})
     const { E2B } = await import('e2b/dist/index.mjs')
     const server = await startE2BServer()
@@ -68,20 +70,22 @@ it.each([
     const [{ directory, pids }] = server.sandboxes()
     process.stdout.write(JSON.stringify({ directory, pids }))
     process.stdout.write('', () => ${end})`
-  const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '--eval', program], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-    env: { PATH: process.env['PATH'] ?? '' },
-  })
-  let said = ''
-  child.stdout.on('data', (chunk) => {
-    said += chunk
-  })
-  expect(await once(child, 'close')).toEqual(how === 'exit' ? [3, null] : [null, how])
-  const { directory, pids } = JSON.parse(said) as { directory: string; pids: number[] }
-  expect(pids.length).toBeGreaterThan(0)
-  expect(await settle(() => pids.filter(isAlive).length, 0, 5000)).toBe(0)
-  await expect.poll(() => existsSync(dirname(directory)), { timeout: 5000 }).toBe(false)
-})
+    const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '--eval', program], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+      env: { PATH: process.env['PATH'] ?? '' },
+    })
+    let said = ''
+    child.stdout.on('data', (chunk) => {
+      said += chunk
+    })
+    expect(await once(child, 'close')).toEqual(how === 'exit' ? [3, null] : [null, how])
+    const { directory, pids } = JSON.parse(said) as { directory: string; pids: number[] }
+    expect(pids.length).toBeGreaterThan(0)
+    expect(await settle(() => pids.filter(isAlive).length, 0, 5000)).toBe(0)
+    await expect.poll(() => existsSync(dirname(directory)), { timeout: 5000 }).toBe(false)
+  },
+  60_000,
+)
 
 it('does not keep bodies beyond what it was asked to', async () => {
   await using server = await startE2BServer({ keepBodyBytes: 10 })
