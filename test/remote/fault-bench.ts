@@ -135,8 +135,10 @@ export class FaultBench implements AsyncDisposable {
     } finally {
       for (const handle of handles) handle.remove()
     }
-    if (leaves !== true) await this.#expectNothingLeft()
-    await this.expectSessionsGone()
+    if (leaves !== true) {
+      await this.#expectNothingLeft()
+      await this.expectSessionsGone()
+    }
     await this.#expectSameEvents(report, told)
     await this.#expectFiles(report, told)
     await this.expectNoCanary(JSON.stringify(report), ...texts)
