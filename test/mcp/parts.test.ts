@@ -138,6 +138,10 @@ describe('errors for agents', () => {
       stack: 'hunter2',
     })
     expect(JSON.stringify(agentError(error, 'call-1'))).not.toMatch(/hunter2|etc|line|script/)
+    const at = 'The mask at hunter2 could make different keys equal.'
+    expect(ofChild({ code: 'MASK_ON_KEY', message: at }).message).toBe(
+      'The mask at at could make different keys equal.',
+    )
     expect(error).toMatchObject({ code: 'CONFIG_INVALID', hint: CODES.CONFIG_INVALID.hint })
   })
 
