@@ -13,12 +13,13 @@ export const API_ROWS: DataSet = {
   columns: [
     { name: 'id', mysql: 'INT', postgres: 'integer' },
     { name: 'account_id', mysql: 'BIGINT', postgres: 'bigint' },
-    { name: 'total', mysql: 'DECIMAL(12,2)', postgres: 'numeric(12,2)' },
-    { name: 'email', mysql: 'VARCHAR(120)', postgres: 'varchar(120)', nullable: true },
-    { name: 'state', mysql: 'VARCHAR(20)', postgres: 'varchar(20)' },
+    // A scalar says nothing about digits, so that a column with a limit would be refused.
+    { name: 'total', mysql: 'DECIMAL(12,2)', postgres: 'numeric' },
+    { name: 'email', mysql: 'VARCHAR(120)', postgres: 'text', nullable: true },
+    { name: 'state', mysql: 'VARCHAR(20)', postgres: 'text' },
     { name: 'note', mysql: 'TEXT', postgres: 'text' },
     { name: 'born_on', mysql: 'DATE', postgres: 'date' },
-    { name: 'created_at', mysql: 'TIMESTAMP', postgres: 'timestamptz(0)' },
+    { name: 'created_at', mysql: 'TIMESTAMP', postgres: 'timestamptz' },
   ],
   maskedColumn: 'email',
 

@@ -1,5 +1,5 @@
 /** A GraphQL service with one connection, in a process of its own. Its pages are ready, so that what is measured is the
- * client: it answers a document that selects all fields in their order, and introspection. Arguments: the job as JSON.
+ * client: it answers a document that selects all fields in their order, introspection, and a ping. Arguments: the job as JSON.
  * Tells its port to the process that forked it, and ends with it. */
 import { once } from 'node:events'
 import { createServer, type IncomingMessage } from 'node:http'
@@ -30,25 +30,29 @@ const schema = buildSchema(`
 `)
 const known = new Map<string, boolean>()
 
-/** Whether a document is one whose answer is ready: valid, and with every field of a row in its order. */
-function isReady(query: string): boolean {
+/** Whether a document is one for a page: a valid one that asks for the table. Throws an Error where it does not have
+ * every field of a row in its order, since no other page is ready. */
+function isForPage(query: string): boolean {
   const before = known.get(query)
   if (before !== undefined) return before
   const document = parse(query)
   const fields: string[] = []
-  visit(document, { Field: (field) => void (field.selectionSet === undefined && fields.push(field.name.value)) })
+  const roots: string[] = []
+  visit(document, {
+    Field: ({ name, selectionSet }) => void (selectionSet === undefined ? fields : roots).push(name.value),
+  })
+  const forPage = validate(schema, document).length === 0 && roots.includes(table)
   const asked = fields.filter((name) => columns.some((column) => column.name === name))
-  const ready = validate(schema, document).length === 0 && asked.join() === columns.map(({ name }) => name).join()
-  known.set(query, ready)
-  return ready
+  if (forPage && asked.join() !== columns.map(({ name }) => name).join()) throw new Error(`no page for ${asked.join()}`)
+  known.set(query, forPage)
+  return forPage
 }
 
 async function answer(request: IncomingMessage): Promise<string> {
   const parts: Buffer[] = []
   for await (const part of request) parts.push(part as Buffer)
   const { query, variables = {} } = JSON.parse(Buffer.concat(parts).toString('utf8')) as Question
-  if (query.includes('__schema')) return JSON.stringify(await graphql({ schema, source: query }))
-  if (!isReady(query)) return JSON.stringify({ errors: [{ message: 'only documents with all fields in their order' }] })
+  if (!isForPage(query)) return JSON.stringify(await graphql({ schema, source: query }))
   const first = Object.values(variables).find((value) => typeof value === 'number') ?? 1000
   const after = Object.values(variables).find((value) => typeof value === 'string') ?? '0'
   const begin = Number(after)

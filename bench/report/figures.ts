@@ -39,7 +39,9 @@ export class Figures {
       const rows = this.#result(route, dataSet)?.rows
       return seconds === undefined || rows === undefined || base === undefined ? undefined : (seconds - base) / rows
     })
-    return more === undefined || less === undefined ? undefined : spread([more / less])
+    // At small scales start-up is all there is, and what is left of it means nothing.
+    if (more === undefined || less === undefined || more <= 0 || less <= 0) return undefined
+    return spread([more / less])
   }
 
   /** Time of Airlock over the least that any client needs. */
