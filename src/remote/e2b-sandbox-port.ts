@@ -334,7 +334,8 @@ interface StreamOptions {
 }
 
 async function openClient(options: ClientOptions): Promise<E2B> {
-  const { E2B } = await import('e2b')
+  // By its file: what `e2b` alone names is CommonJS that requires a module, which Node 20.18 cannot.
+  const { E2B } = await import('e2b/dist/index.mjs')
   return new E2B(options)
 }
 
