@@ -109,6 +109,14 @@ export interface ExtractRequest {
   /** A wire format in which the consumer takes rows unparsed, of those that the source's capabilities name. Ignored where
    * the source cannot give these rows in it. */
   readonly raw?: string
+  /** Reads what another session sees that has exported its snapshot; the id is that of `exportSnapshot`. Only for sources
+   * whose sessions have that. */
+  readonly snapshot?: string
+}
+
+/** The snapshot of one session, for others of the same server to read in. It lasts until it is disposed. */
+export interface HeldSnapshot extends AsyncDisposable {
+  readonly id: string
 }
 
 /** What an extraction would read. */
@@ -269,7 +277,7 @@ export interface QueryLimits {
   /** Bytes of one cell. */
   readonly cellBytes: number
   readonly timeoutMs: number
-  /** Say where the columns of the result come from. */
+  /** Say in `provenance` of the result where its columns come from. */
   readonly provenance?: boolean
 }
 
@@ -281,7 +289,6 @@ export interface QueryResult {
   readonly truncated: 'rows' | 'bytes' | 'cells' | undefined
   /** The role could write, so that only the read-only transaction stood in the way. */
   readonly roleCanWrite: boolean
-  /** Where it was asked for. */
   readonly provenance?: QueryProvenance
 }
 
@@ -312,6 +319,9 @@ export interface Session {
   claimWrite?(fence: WriteFence, signal: AbortSignal): Promise<ClaimOutcome>
   /** What a big load is divided by; undefined for a table without rows. */
   keyBounds?(request: KeyBoundsRequest, signal: AbortSignal): Promise<KeyBounds | undefined>
+  /** Keeps a snapshot open, in which other sessions can read what this one would see now. Nothing else can be asked of the
+   * session until it is disposed. Left out where the server has no such thing, or where a pooler stands in between. */
+  exportSnapshot?(signal: AbortSignal): Promise<HeldSnapshot>
   /** Drops the table in which finished ranges of a load wait (`partTable`), if there is one; any other is refused. */
   dropStaging?(table: string, signal: AbortSignal): Promise<void>
   /** The schema of these tables; undefined for the one of the connection. */
