@@ -1,4 +1,4 @@
-import type { CommandHandle, CommandResult } from 'e2b'
+import type { CommandHandle, CommandResult } from 'e2b/dist/index.mjs'
 import { SandboxFault } from './sandbox-fault.js'
 import type { CommandEnd, RemoteCommand } from './sandbox-port.js'
 

@@ -1,4 +1,4 @@
-import type { CommandHandle, E2B, EntryInfo, Sandbox } from 'e2b'
+import type { CommandHandle, E2B, EntryInfo, Sandbox } from 'e2b/dist/index.mjs'
 import type { Agent } from 'undici'
 import { type CallBounds, withCallDeadline } from './call-deadline.js'
 import { classifySandboxError, type FaultContext } from './classify-sandbox-error.js'

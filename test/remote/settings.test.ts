@@ -85,7 +85,7 @@ describe('remote.e2b', () => {
     expect((await workspace({ api_key: '${env:NOT_SET}' })).config.connectionNames).toEqual([])
   })
 
-  it.each([
+  const refused: readonly (readonly [written: object | undefined, expected: RegExp])[] = [
     [undefined, /^CONFIG_INVALID .*remote\.e2b/],
     [{}, /^CONFIG_INVALID .*api_key/],
     [{ api_key: KEY }, /^SECRET_LITERAL .*remote\.e2b\.api_key/],
@@ -110,7 +110,8 @@ describe('remote.e2b', () => {
         ['allow', ['http://x']],
       ] as const
     ).map(([key, value]) => [{ api_key: '${env:E2B_KEY}', [key]: value }, /^CONFIG_INVALID .*remote\.e2b\./] as const),
-  ])('is refused: %j', async (written, expected) => {
+  ]
+  it.each(refused)('is refused: %j', async (written, expected) => {
     const said = await failure(written)
     expect(said).toMatch(expected)
     expect(said).not.toMatch(/pass@|0123456789/)
