@@ -153,6 +153,7 @@ function streamOf(file: PlaceMap, name: string, entry: StreamEntry, { defaults =
     ...(entry.select === undefined ? {} : { select: listOf(entry.select) }),
     ...(entry.where === undefined ? {} : { where: entry.where }),
     ...resumeOf(entry.resume),
+    ...partitionOf(entry.partition_by),
     mask: masksOf(file, [...at, 'mask'], entry.mask ?? {}),
     policies: wordsOf({ ...defaults.policies, ...entry.policies }),
     disabled: entry.disabled ?? false,
@@ -222,6 +223,13 @@ const RANGES = 16
 function resumeOf(written: StreamEntry['resume']): Pick<PipelineStream, 'resume'> {
   if (written === undefined || written === false) return {}
   return { resume: { ranges: written === true ? RANGES : (written.ranges ?? RANGES) } }
+}
+
+function partitionOf(written: StreamEntry['partition_by']): Pick<PipelineStream, 'partitionBy'> {
+  if (written === undefined) return {}
+  if (typeof written === 'string') return { partitionBy: { column: written } }
+  const { column, ranges } = written
+  return { partitionBy: { column, ...(ranges === undefined ? {} : { ranges }) } }
 }
 
 function listOf(value: string | readonly string[]): readonly string[] {

@@ -133,6 +133,13 @@ const stream = z.strictObject({
     .union([z.boolean(), z.strictObject({ ranges: z.int().min(1).max(1000).optional() })])
     .optional()
     .describe('Loads by ranges of the key, and goes on after an interruption with those that are missing.'),
+  partition_by: z
+    .union([
+      z.string().min(1),
+      z.strictObject({ column: z.string().min(1), ranges: z.int().min(2).max(1000).optional() }),
+    ])
+    .optional()
+    .describe('A column of whole numbers by whose ranges the stream is read, so many at one time as --parallel says.'),
   mask: mask.optional(),
   disabled: z.boolean().optional(),
 })

@@ -47,6 +47,8 @@ export interface PipelineStream {
   readonly policies: Readonly<Record<string, string>>
   /** Loads by so many ranges of the key; finished ones outlive an interruption. */
   readonly resume?: { readonly ranges: number }
+  /** Several sessions read it at one time, each a range of this column; as many ranges as sessions where left out. */
+  readonly partitionBy?: { readonly column: string; readonly ranges?: number }
   readonly disabled: boolean
   /** A template for every table that its pattern names; expanded against the source's catalogue. */
   readonly wildcard?: Wildcard

@@ -19,6 +19,10 @@ export function streamProblem(stream: PipelineStream): StreamProblem | undefined
     const problem = resumeProblem(stream)
     if (problem !== undefined) return { field: 'resume', problem }
   }
+  if (stream.partitionBy !== undefined) {
+    const problem = partitionProblem(stream)
+    if (problem !== undefined) return { field: 'partition_by', problem }
+  }
   const incremental = cursor !== undefined && window === undefined
   if (strategy !== undefined && STRATEGIES[mode]?.includes(strategy) !== true) {
     const choices = STRATEGIES[mode]?.join(', ')
@@ -46,6 +50,14 @@ export function streamProblem(stream: PipelineStream): StreamProblem | undefined
 function resumeProblem({ table, mode, cursor }: PipelineStream): string | undefined {
   if (table === undefined) return 'it divides a table by its key; a query or a GraphQL document cannot be resumed'
   if (cursor !== undefined) return 'a stream with a cursor goes on from its state; leave one of the two out'
+  if (mode === 'delete+insert') return 'it needs mode append, replace or merge'
+  return undefined
+}
+
+function partitionProblem({ table, mode, cursor, resume }: PipelineStream): string | undefined {
+  if (table === undefined) return 'it divides a table by a column; a query or a GraphQL document cannot be divided'
+  if (cursor !== undefined) return 'a stream with a cursor is read in one piece; leave one of the two out'
+  if (resume !== undefined) return 'its finished ranges outlive an interruption too; leave one of the two out'
   if (mode === 'delete+insert') return 'it needs mode append, replace or merge'
   return undefined
 }

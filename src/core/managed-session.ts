@@ -8,6 +8,7 @@ import type {
   DiscoverRequest,
   Extraction,
   ExtractRequest,
+  HeldSnapshot,
   KeyBounds,
   KeyBoundsRequest,
   Privileges,
@@ -161,6 +162,27 @@ export class ManagedSession implements AsyncDisposable {
     return this.#exclusive('plan', signal, (s) =>
       need(this.#session.keyBounds, 'key bounds').call(this.#session, request, s),
     )
+  }
+
+  /** Whether other sessions can read in a snapshot of this one. */
+  get exportsSnapshots(): boolean {
+    return this.#session.exportSnapshot !== undefined
+  }
+
+  /** Keeps a snapshot open for other sessions until it is disposed, which never fails: a session that cannot leave its
+   * transaction is closed. */
+  async exportSnapshot(signal?: AbortSignal): Promise<HeldSnapshot> {
+    const held = await this.#exclusive('extract', signal, (s) =>
+      need(this.#session.exportSnapshot, 'snapshots').call(this.#session, s),
+    )
+    const leave = () => this.#exclusive('close', undefined, () => Promise.resolve(held[Symbol.asyncDispose]()))
+    return {
+      id: held.id,
+      [Symbol.asyncDispose]: async () => {
+        const left = leave().then(() => true)
+        if ((await atMost(CLOSE_MS, left)) !== true) await this.close()
+      },
+    }
   }
 
   /** Whether finished ranges of a load can wait at this target, with a ledger of them. */

@@ -29,6 +29,10 @@ export interface LoadedPart {
 export interface Part {
   readonly range: KeyRange
   readonly table: string
+  /** That of a session which waits until all parts are read. */
+  readonly snapshot?: string | undefined
+  /** The column of the range is no key of the rows. */
+  readonly isKey?: boolean
   /** What to remember in the transaction of the rows. */
   readonly state?: { readonly key: StateKey; readonly value: (loaded: LoadedPart) => string }
 }
@@ -41,8 +45,13 @@ export interface WaitingPart {
 
 /** One range: source → masks → staging table, in one transaction. Throws AirlockError; nothing of it is then there. */
 export async function loadPart(plan: StreamPlan, part: Part, run: StreamRun, tally: Tally): Promise<LoadedPart> {
-  const { range, table, state } = part
-  const extraction = run.source.extract({ ...plan.request, range }, run.signal)
+  const { range, table, snapshot, isKey = true, state } = part
+  // What the real table would take unparsed, the staging table may not.
+  const { raw: _, ...request } = plan.request
+  const extraction = run.source.extract(
+    { ...request, range, ...(snapshot === undefined ? {} : { snapshot }) },
+    run.signal,
+  )
   const masked = maskExtraction(extraction, plan.stream.mask, plan.mask)
   const before = run.seen.bytes
   const loaded = (): LoadedPart => ({ rows: extraction.rowsRead, bytes: run.seen.bytes - before })
@@ -50,7 +59,7 @@ export async function loadPart(plan: StreamPlan, part: Part, run: StreamRun, tal
     {
       table,
       mode: 'append',
-      primaryKey: [range.column],
+      primaryKey: isKey ? [range.column] : [],
       policies: plan.stream.policies,
       ...(plan.write.checksum === true ? { checksum: true } : {}),
       ...(state === undefined ? {} : { state: { key: state.key, value: () => state.value(loaded()) } }),

@@ -18,7 +18,8 @@ import {
 /** Ledgers that nobody has gone on with for so long are given up, and their tables dropped. */
 const KEEP_MS = 7 * 24 * 60 * 60 * 1000
 
-const WHOLE_NUMBERS: readonly string[] = ['int16', 'int32', 'int64', 'uint64']
+/** Kinds of columns whose values can be divided into ranges. */
+export const WHOLE_NUMBERS: readonly string[] = ['int16', 'int32', 'int64', 'uint64']
 
 /** A ledger that nobody will go on with, and the table that goes with it, where that is known. */
 export interface Abandoned {

@@ -1,4 +1,5 @@
-import type { Pipeline } from '../config/pipeline.js'
+import { Semaphore } from 'async-mutex'
+import type { Pipeline, PipelineStream } from '../config/pipeline.js'
 import type { ManagedSession } from '../core/managed-session.js'
 import { type Lease, SessionPool } from '../core/session-pool.js'
 import { AirlockError } from '../errors/index.js'
@@ -20,27 +21,25 @@ export interface Ends {
 export class SessionPools implements AsyncDisposable {
   /** How many streams may run at one time within both connections' `max_connections`. */
   readonly parallel: number
+  /** A stream that is divided takes several pairs, of which there are no more than `parallel`: who comes later waits. */
+  #pairs: Semaphore
   #source: SessionPool
   #target: SessionPool
 
   private constructor(parallel: number, source: SessionPool, target: SessionPool) {
     this.parallel = parallel
+    this.#pairs = new Semaphore(parallel)
     this.#source = source
     this.#target = target
   }
 
   /** Opens nothing yet. Throws CONFIG_INVALID where one server is both ends and may have one connection only. */
   static async create(host: RunHost, pipeline: PoolsOf, wanted: number): Promise<SessionPools> {
-    // What waits at the target for a resumable stream is read there while it is written.
-    const further = pipeline.streams.some((stream) => stream.resume !== undefined && !stream.disabled) ? 1 : 0
-    const parallel = Math.max(1, Math.min(wanted, await streamsWithin(host, pipeline, further)))
-    const pool = (name: string, each: number) =>
-      new SessionPool({
-        max: parallel * each,
-        acquireTimeoutMs: ACQUIRE_MS,
-        open: opener(host, name),
-      })
-    return new SessionPools(parallel, pool(pipeline.source, 1), pool(pipeline.target, 1 + further))
+    const parallel = await pairsWithin(host, pipeline, Math.max(1, wanted))
+    const needs = needsOf(pipeline, parallel)
+    const pool = (name: string, max: number) =>
+      new SessionPool({ max, acquireTimeoutMs: ACQUIRE_MS, open: opener(host, name) })
+    return new SessionPools(parallel, pool(pipeline.source, needs.source), pool(pipeline.target, needs.target))
   }
 
   /** Lends one end to `work`, out of the same connections as the streams'. */
@@ -65,8 +64,13 @@ export class SessionPools implements AsyncDisposable {
     await Promise.all([this.#source.dropIdle(), this.#target.dropIdle()])
   }
 
-  /** Lends both ends to `work`. After a failure they are closed: what state they are in is not worth guessing. */
+  /** Lends both ends to `work`, once fewer than `parallel` pairs are on loan. After a failure they are closed: what state
+   * they are in is not worth guessing. */
   async use<T>(signal: AbortSignal, work: (ends: Ends) => Promise<T>): Promise<T> {
+    return await this.#pairs.runExclusive(() => this.#lend(signal, work))
+  }
+
+  async #lend<T>(signal: AbortSignal, work: (ends: Ends) => Promise<T>): Promise<T> {
     const [source, target] = await this.#acquire(signal)
     let reusable = false
     try {
@@ -106,21 +110,38 @@ function opener(host: RunHost, name: string): (signal: AbortSignal) => Promise<M
   }
 }
 
-/** How many streams may run at one time. Two connections to one server with one user share the smaller of their
- * `max_connections`, and each stream takes two of them. `further` is how many more a stream takes of the target. */
-async function streamsWithin(host: RunHost, { source, target }: PoolsOf, further: number): Promise<number> {
-  const limits = [await host.connectionLimit(source), await host.connectionLimit(target)] as const
-  if (limits[1] < 1 + further) {
-    throw tooFew(target, 'a resumable stream takes two connections of its target: set 2 or more')
+/** Sessions of each end while `parallel` pairs are on loan. What waits at the target for a stream in parts is read there
+ * while it is written, and the snapshot in which several sessions read is kept by another one. */
+function needsOf({ streams }: PoolsOf, parallel: number): { readonly source: number; readonly target: number } {
+  const most = (has: (stream: PipelineStream) => boolean) => {
+    const those = streams.filter((stream) => !stream.disabled && has(stream))
+    // A wildcard stands for any number of streams.
+    return those.some((stream) => stream.wildcard !== undefined) ? parallel : Math.min(parallel, those.length)
   }
+  const isDivided = (stream: PipelineStream) => parallel > 1 && stream.partitionBy !== undefined
+  return {
+    source: parallel + most(isDivided),
+    target: parallel + most((stream) => stream.resume !== undefined || isDivided(stream)),
+  }
+}
+
+/** How many pairs of sessions there may be at one time, up to `wanted`. Two connections to one server with one user share
+ * the smaller of their `max_connections`. */
+async function pairsWithin(host: RunHost, pools: PoolsOf, wanted: number): Promise<number> {
+  const limits = [await host.connectionLimit(pools.source), await host.connectionLimit(pools.target)] as const
+  const [from, to] = [await host.serverOf(pools.source), await host.serverOf(pools.target)]
+  const isShared = from !== undefined && from === to
   const limit = Math.min(...limits)
-  const [from, to] = [await host.serverOf(source), await host.serverOf(target)]
-  if (from === undefined || from !== to) return Math.min(limits[0], Math.floor(limits[1] / (1 + further)))
-  if (limit < 2 + further) {
-    const problem = `both ends are on one server, and a stream takes a connection at each: set ${2 + further} or more`
-    throw tooFew(target, problem)
+  for (let parallel = Math.min(wanted, limit); parallel > 0; parallel--) {
+    const { source, target } = needsOf(pools, parallel)
+    if (isShared ? source + target <= limit : source <= limits[0] && target <= limits[1]) return parallel
   }
-  return Math.floor(limit / (2 + further))
+  const { target: least } = needsOf(pools, 1)
+  if (limits[1] < least) {
+    throw tooFew(pools.target, `a resumable stream takes two connections of its target: set ${least} or more`)
+  }
+  const problem = `both ends are on one server, and a stream takes a connection at each: set ${1 + least} or more`
+  throw tooFew(pools.target, problem)
 }
 
 function tooFew(connection: string, problem: string): AirlockError {

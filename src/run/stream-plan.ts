@@ -10,6 +10,7 @@ import { AirlockError } from '../errors/index.js'
 import { refuseUnmasked } from './deny-unmasked.js'
 import { handOver } from './hand-over.js'
 import { cursorColumn, type Incremental, isIncremental, planIncremental, requireIncremental } from './incremental.js'
+import { requirePartition } from './parts/partition-column.js'
 import { planResume, type ResumePlan } from './resume-plan.js'
 import type { StatePort } from './state-store.js'
 import { targetGone } from './stream-state.js'
@@ -92,6 +93,7 @@ export async function planStream(
           ...{ pipeline: rules.pipeline, sourceName: rules.sourceName, maskKey: rules.maskKey },
           fullRefresh: rules.fullRefresh === true,
         })
+  if (stream.partitionBy !== undefined) requirePartition(stream, described.columns, source, target)
   const masked = Object.keys(stream.mask).length > 0
   // The rows of a range go into another table than the one of the outline.
   const raw =

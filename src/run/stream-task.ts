@@ -3,6 +3,7 @@ import { withRetries } from '../core/retry.js'
 import type { WriteFence } from '../core/write-fence.js'
 import { AirlockError } from '../errors/index.js'
 import type { RunOptions } from './local-runner.js'
+import { moveInParts } from './parts/move-in-parts.js'
 import type { StreamReport } from './report.js'
 import { runResumable } from './resume-run.js'
 import type { RunHost } from './run-host.js'
@@ -33,12 +34,18 @@ export async function runStreamOf(stream: PipelineStream, context: StreamContext
   const started = performance.now()
   telemetry.add({ streams_started: 1 })
   telemetry.emit('stream.started', { run: runId, stream: stream.name })
-  const tried: Attempt = { count: 0, plan: undefined, wrote: false, atomic: true, seen: nothingSeen() }
+  const tried: Attempt = {
+    ...{ count: 0, plan: undefined, wrote: false, settled: false, atomic: true },
+    seen: nothingSeen(),
+  }
   try {
     const outcome = await withRetries(
       async (attempt) => {
         Object.assign(tried, { count: attempt, plan: undefined, wrote: false, seen: nothingSeen() })
         if (attempt > 1) await pools.renew()
+        // Of one pair of sessions a divided stream would read one range after the other, and write them twice.
+        const isDivided = stream.partitionBy !== undefined && pools.parallel > 1
+        if (isDivided) return await moveDivided(stream, context, tried)
         return await pools.use(signal, (ends) => moveStream(stream, ends, context, tried))
       },
       {
@@ -58,10 +65,12 @@ export async function runStreamOf(stream: PipelineStream, context: StreamContext
 }
 
 /** How far the present attempt has come. */
-interface Attempt {
+export interface Attempt {
   count: number
   plan: StreamPlan | undefined
   wrote: boolean
+  /** What it does now has retries of its own. */
+  settled: boolean
   /** Whether a write that failed leaves nothing. */
   atomic: boolean
   seen: Seen
@@ -74,7 +83,8 @@ function nothingSeen(): Seen {
 /** Decides by code and by what may be in the target already. All modes but append give the same rows however often they
  * run. An append is repeated only where nothing of it can have stayed: after a lost answer to its commit the server may
  * still be at work on it, and not even the state that it saves could be seen yet. */
-function mayRepeat(error: AirlockError, { plan, wrote, atomic }: Attempt): boolean {
+function mayRepeat(error: AirlockError, { plan, wrote, settled, atomic }: Attempt): boolean {
+  if (settled) return false
   const appends = plan === undefined || plan.write.mode === 'append'
   if (error.code === 'OUTCOME_UNKNOWN') return !appends
   return error.retryable && (!appends || !wrote || atomic)
@@ -98,25 +108,18 @@ async function moveStream(
   const planned = fence === undefined ? unfenced : { ...unfenced, write: { ...unfenced.write, fence } }
   tried.plan = planned
   options.onPlan?.(planned)
-  const intent = { run: runId, stream: stream.name, mode: planned.write.mode, masked: planned.maskedColumns }
   const { verify = 'count', onProgress } = options
   const { pipeline, home } = rules
-  const report = await host.audited(
-    'stream.write',
-    intent,
-    () => {
-      tried.wrote = true
-      const run = { ...ends, runId, pipeline, home, signal, verify, onProgress, seen: tried.seen }
-      if (planned.resume === undefined) return runStream(planned, run)
-      return runResumable(planned, planned.resume, {
-        ...run,
-        secondTarget: (work) => pools.useOne('target', signal, work),
-      })
-    },
-    (done) => ({ rows: done.rows_written, bytes: done.bytes, route: done.route, policies: done.policies }),
-  )
+  const report = await recorded(planned, context, () => {
+    tried.wrote = true
+    const run = { ...ends, runId, pipeline, home, signal, verify, onProgress, seen: tried.seen }
+    if (planned.resume === undefined) return runStream(planned, run)
+    return runResumable(planned, planned.resume, {
+      ...run,
+      secondTarget: (work) => pools.useOne('target', signal, work),
+    })
+  })
   telemetry.add({
-    streams_completed: 1,
     rows_read: report.rows_read,
     rows_masked: report.rows_masked,
     bytes_read: report.bytes_read,
@@ -125,14 +128,40 @@ async function moveStream(
     rows_written: report.rows_written,
     rows_rejected: report.rows_rejected,
     bytes_written: report.bytes,
-    ...(report.verification.kind === 'none' ? {} : { verifications_passed: 1 }),
   })
-  telemetry.addPolicies(report.policies)
+  tellDone(report, context)
   if (report.state !== null && report.state.after !== report.state.before) {
     telemetry.emit('state.saved', { run: runId, stream: stream.name, kept_in: report.state.kept_in })
   }
-  telemetry.emit('stream.completed', { run: runId, stream: stream.name, rows: report.rows_written })
   return report
+}
+
+/** As `moveStream`, by several pairs of sessions; rows and bytes are counted by each of them. */
+async function moveDivided(stream: PipelineStream, context: StreamContext, tried: Attempt): Promise<StreamOutcome> {
+  const report = await moveInParts(stream, context, tried, (plan, work) => recorded(plan, context, work))
+  tellDone(report, context)
+  return report
+}
+
+/** Does the work between the audit records of its intent and of its outcome. */
+async function recorded(
+  { stream, write, maskedColumns }: StreamPlan,
+  { host, runId }: StreamContext,
+  work: () => Promise<StreamOutcome>,
+): Promise<StreamOutcome> {
+  const intent = { run: runId, stream: stream.name, mode: write.mode, masked: maskedColumns }
+  const result = ({ rows_written: rows, bytes, route, policies }: StreamOutcome) => ({ rows, bytes, route, policies })
+  return await host.audited('stream.write', intent, work, result)
+}
+
+function tellDone(report: StreamOutcome, { host, runId }: StreamContext): void {
+  const { telemetry } = host
+  telemetry.add({
+    streams_completed: 1,
+    ...(report.verification.kind === 'none' ? {} : { verifications_passed: 1 }),
+  })
+  telemetry.addPolicies(report.policies)
+  telemetry.emit('stream.completed', { run: runId, stream: report.stream, rows: report.rows_written })
 }
 
 /** The report of a stream that an earlier attempt has written, whose answer was lost. */

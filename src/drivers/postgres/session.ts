@@ -5,6 +5,7 @@ import type {
   DiscoverRequest,
   Extraction,
   ExtractRequest,
+  HeldSnapshot,
   KeyBounds,
   KeyBoundsRequest,
   OpenContext,
@@ -29,6 +30,7 @@ import { connectPostgres, type PostgresConnection } from './native.js'
 import { extractRows, type ReadBy, type StatementOwner } from './read/extractor.js'
 import { keyBounds } from './read/key-bounds.js'
 import { relayFormats } from './read/relay.js'
+import { exportSnapshot } from './read/snapshot.js'
 import { describeSource } from './read/source.js'
 import { PRIVILEGES, pinSettings } from './sql.js'
 import { Transactions } from './transaction.js'
@@ -55,6 +57,8 @@ export class PostgresSession implements Session, StatementOwner {
   #statementMs: number | undefined
   #readBy: ReadBy = 'copy'
   readonly stagingSchema = PART_SCHEMA
+  /** Undefined through a pooler: the next session may be one of another server. */
+  readonly exportSnapshot?: (signal: AbortSignal) => Promise<HeldSnapshot>
 
   private constructor(
     connection: PostgresConnection,
@@ -68,6 +72,8 @@ export class PostgresSession implements Session, StatementOwner {
     this.#context = context
     this.#settings = settings
     this.#statementMs = statementMs
+    if (settings === undefined) return
+    this.exportSnapshot = (signal) => this.cancelOnAbort(signal, () => exportSnapshot(connection, transactions))
   }
 
   /** Authenticates over the attempt's socket and pins the session's settings. With `pooling: 'transaction'` the server

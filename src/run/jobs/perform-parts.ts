@@ -6,20 +6,42 @@ import { type PartMark, partKey } from '../parts/part-mark.js'
 import type { StreamReport } from '../report.js'
 import { type Seen, secondsSince } from '../run-stream.js'
 import type { Ends } from '../session-pools.js'
-import { planStream } from '../stream-plan.js'
+import { planStream, type StreamPlan } from '../stream-plan.js'
 import type { StreamContext } from '../stream-task.js'
 import type { CommitJob, PartJob, PartOutcome } from './job.js'
 import { TRIES_LIMIT } from './perform-streams.js'
 
+/** What a part is, wherever it is performed. */
+export type PartTask = Pick<PartJob, 'stream' | 'pipeline' | 'verify' | 'retries' | 'range' | 'table' | 'mark'>
+
+/** What a commit is, wherever it is performed. */
+export type CommitTask = Pick<CommitJob, 'stream' | 'pipeline' | 'verify' | 'retries' | 'parts' | 'marks' | 'fence'>
+
+/** What a part has in common with others that are read at the same time. */
+export interface PartSharing {
+  /** That of a session which waits until all parts are read. */
+  readonly snapshot?: string | undefined
+  /** Told of what each try counts up. */
+  readonly onTry?: (seen: Seen) => void
+}
+
 /** Loads one range of a stream into the staging table of this attempt. Tells no events of the stream: those are the
  * host's, who alone sees all of its parts. Throws AirlockError; nothing is then in the table. */
-export async function performPart(job: PartJob, context: StreamContext): Promise<PartOutcome> {
+export async function performPart(
+  job: PartTask,
+  context: StreamContext,
+  { snapshot, onTry }: PartSharing = {},
+): Promise<PartOutcome> {
   const started = performance.now()
-  return await repeated(job, context, async (ends) => {
+  return await repeated(job, false, context, async (ends) => {
     const { stream, run } = partsOf(job, ends, context)
+    onTry?.(run.seen)
     const plan = await planStream(stream, ends.source, ends.target, context.rules, context.signal)
     const tally: Tally = { rowsRead: 0, rowsMasked: 0, policies: {} }
-    const { rows, bytes } = await loadPart(plan, { range: job.range, table: job.table, state: markOf(job) }, run, tally)
+    const keys = plan.columns.filter(({ keyPosition }) => keyPosition > 0)
+    const isKey = job.stream.partitionBy === undefined || (keys.length === 1 && keys[0]!.name === job.range.column)
+    const part: Part = { range: job.range, table: job.table, snapshot, isKey, state: markOf(job) }
+    const { rows, bytes } = await loadPart(plan, part, run, tally)
     context.host.telemetry.add({
       rows_read: tally.rowsRead,
       rows_masked: tally.rowsMasked,
@@ -31,7 +53,7 @@ export async function performPart(job: PartJob, context: StreamContext): Promise
 }
 
 /** What says that this range is at the target, for a run that goes on where this one stopped. */
-function markOf({ pipeline, stream, mark, table }: PartJob): NonNullable<Part['state']> {
+function markOf({ pipeline, stream, mark, table }: PartTask): NonNullable<Part['state']> {
   return {
     key: partKey(pipeline, stream.name, mark.index),
     value: ({ rows }) => JSON.stringify({ version: 1, ...mark, table, rows } satisfies PartMark),
@@ -40,10 +62,11 @@ function markOf({ pipeline, stream, mark, table }: PartJob): NonNullable<Part['s
 
 /** Takes the parts of a stream into its table, in one write that only the last attempt may commit, and drops them. Throws
  * AirlockError; the target is then what it was. */
-export async function performCommit(job: CommitJob, context: StreamContext): Promise<StreamReport> {
+export async function performCommit(job: CommitTask, context: StreamContext): Promise<StreamReport> {
   const started = performance.now()
   let attempts = 0
-  return await repeated(job, context, async (ends) => {
+  // A claim that is repeated finds out what became of a commit without an answer.
+  return await repeated(job, true, context, async (ends) => {
     attempts++
     const { stream, run } = partsOf(job, ends, context)
     const total = job.parts.reduce((sum, { rows }) => sum + rows, 0)
@@ -51,7 +74,7 @@ export async function performCommit(job: CommitJob, context: StreamContext): Pro
     const fence = { key: fenceKey(job.pipeline, stream.name), holder, number: number * TRIES_LIMIT + attempts }
     const committed = await ends.target.claimWrite(fence, context.signal)
     const planned = await planStream(stream, ends.source, ends.target, context.rules, context.signal)
-    const plan = { ...planned, write: { ...planned.write, fence } }
+    const plan = { ...planned, write: { ...planned.write, ...keyOf(planned), fence } }
     if (committed === undefined) await checkFit(plan, job.parts[0]!.table, run)
     const receipt = committed === undefined ? await writeParts(plan, job.parts, run) : undefined
     const left = await dropParts(job, run)
@@ -83,9 +106,16 @@ export async function performCommit(job: CommitJob, context: StreamContext): Pro
   })
 }
 
+/** The key that the source has: what waits may have none. */
+function keyOf({ write, columns }: StreamPlan): { readonly primaryKey?: readonly string[] } {
+  const key = columns.filter(({ keyPosition }) => keyPosition > 0)
+  if (write.primaryKey !== undefined || key.length === 0) return {}
+  return { primaryKey: key.sort((a, b) => a.keyPosition - b.keyPosition).map(({ name }) => name) }
+}
+
 /** The stream without what divides it, and what runs it. */
-function partsOf(job: PartJob | CommitJob, ends: Ends, context: StreamContext) {
-  const { resume: _, ...stream } = job.stream
+function partsOf(job: PartTask | CommitTask, ends: Ends, context: StreamContext) {
+  const { resume: _, partitionBy: __, ...stream } = job.stream
   const seen: Seen = { rows: 0, bytes: 0, batches: 0 }
   const { signal, runId, options, pools, rules } = context
   const run: PartsRun = {
@@ -105,7 +135,8 @@ function partsOf(job: PartJob | CommitJob, ends: Ends, context: StreamContext) {
 /** Tries again after an error that is worth it. An append to a staging table after a lost answer is not: the rows may be
  * there, and another attempt has another table. */
 async function repeated<T>(
-  job: PartJob | CommitJob,
+  job: PartTask | CommitTask,
+  unknownToo: boolean,
   { host, signal, pools, runId }: StreamContext,
   work: (ends: Ends) => Promise<T>,
 ): Promise<T> {
@@ -117,8 +148,7 @@ async function repeated<T>(
     {
       retries: job.retries,
       signal,
-      // A claim that is repeated finds out what became of a commit without an answer.
-      mayRepeat: ({ code, retryable }) => retryable || (code === 'OUTCOME_UNKNOWN' && job.kind === 'commit'),
+      mayRepeat: ({ code, retryable }) => retryable || (code === 'OUTCOME_UNKNOWN' && unknownToo),
       onRetry: ({ code, ref }, attempt, waitMs) => {
         host.telemetry.add({ retries: 1 })
         const { name: stream } = job.stream
@@ -129,7 +159,7 @@ async function repeated<T>(
 }
 
 /** The rows are committed: a table that stays is a note, and left to whoever clears up. */
-async function dropParts(job: CommitJob, { target, signal }: PartsRun): Promise<readonly string[]> {
+async function dropParts(job: CommitTask, { target, signal }: PartsRun): Promise<readonly string[]> {
   try {
     for (const { table } of job.parts) await target.dropStaging(table, signal)
     for (const key of job.marks) await target.resetState(key, signal)

@@ -1,3 +1,5 @@
+import type { PipelineStream } from '../../config/pipeline.js'
+import type { Column } from '../../core/batch.js'
 import type { SavedState, StateKey } from '../../core/driver.js'
 import type { ManagedSession } from '../../core/managed-session.js'
 import { AirlockError } from '../../errors/index.js'
@@ -5,6 +7,7 @@ import { loadFingerprint } from '../resume-ledger.js'
 import { divide, keyColumn } from '../resume-plan.js'
 import type { StreamPlan } from '../stream-plan.js'
 import { isPartOf, type PartMark, parsePartMark } from './part-mark.js'
+import { partitionColumn } from './partition-column.js'
 
 /** Dividing a smaller table costs more than it saves. */
 const LEAST_ROWS = 100_000
@@ -39,13 +42,9 @@ export async function planParts(plan: StreamPlan, context: PartContext): Promise
   const reason = reasonToStayWhole(plan, context)
   if (reason !== undefined) return reason
   const described = await source.describe(plan.request, signal)
-  let column: string
-  try {
-    column = keyColumn(stream, described.columns)
-  } catch (error) {
-    if (error instanceof AirlockError) return 'it has no key of one column of whole numbers that is not masked'
-    throw error
-  }
+  const column =
+    stream.partitionBy === undefined ? keyOf(stream, described.columns) : partitionColumn(stream, described.columns)
+  if (column === undefined) return 'it has no key of one column of whole numbers that is not masked'
   const of = loadFingerprint({
     ...{ stream, sourceName, columns: described.columns, masked: plan.columns, key: column },
     maskKey: plan.mask.key,
@@ -58,7 +57,7 @@ export async function planParts(plan: StreamPlan, context: PartContext): Promise
     before ??
     divide(
       await source.keyBounds({ table: table!, column, ...(where === undefined ? {} : { where }) }, signal),
-      context.ranges,
+      stream.partitionBy?.ranges ?? context.ranges,
     )
   const finished = new Map<number, PartMark>()
   const abandoned: { key: SavedState; table: string | undefined }[] = []
@@ -70,6 +69,15 @@ export async function planParts(plan: StreamPlan, context: PartContext): Promise
   return { of, column, bounds, finished, abandoned }
 }
 
+function keyOf(stream: PipelineStream, columns: readonly Column[]): string | undefined {
+  try {
+    return keyColumn(stream, columns)
+  } catch (error) {
+    if (error instanceof AirlockError) return undefined
+    throw error
+  }
+}
+
 function reasonToStayWhole(
   { stream, incremental, resume, estimatedRows }: StreamPlan,
   { source, target, ranges }: PartContext,
@@ -79,7 +87,7 @@ function reasonToStayWhole(
   if (incremental !== undefined || resume !== undefined) return 'it is incremental or resumable'
   if (!source.knowsKeyBounds || source.capabilities.incremental !== true) return 'its source cannot read ranges'
   if (!target.keepsParts || !target.keepsFences) return 'its target cannot keep parts'
-  if ((estimatedRows ?? 0) < LEAST_ROWS) return 'it is small'
+  if (stream.partitionBy === undefined && (estimatedRows ?? 0) < LEAST_ROWS) return 'it is small'
   return undefined
 }
 
@@ -91,4 +99,16 @@ function takeOver(marks: readonly (PartMark | undefined)[], of: string, column: 
 
 function isSame(mark: PartMark, of: string, column: string, bounds: readonly string[]): boolean {
   return mark.of === of && mark.column === column && JSON.stringify(mark.bounds) === JSON.stringify(bounds)
+}
+
+/** Forgets what an earlier run has left, and nobody goes on with. */
+export async function dropAbandoned(
+  { abandoned }: PartPlan,
+  target: ManagedSession,
+  signal: AbortSignal,
+): Promise<void> {
+  for (const { key, table } of abandoned) {
+    if (table !== undefined) await target.dropStaging(table, signal)
+    await target.resetState(key, signal)
+  }
 }

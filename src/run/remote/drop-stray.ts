@@ -1,7 +1,6 @@
+import type { ManagedSession } from '../../core/managed-session.js'
 import { AirlockError } from '../../errors/index.js'
-import type { JobFrame } from '../jobs/job.js'
 import { parsePartMark } from '../parts/part-mark.js'
-import type { RunTask } from '../stream-runner.js'
 
 /** A run that was cancelled clears up all the same, but not for long. */
 const LONGEST_MS = 20_000
@@ -10,19 +9,20 @@ const LONGEST_MS = 20_000
  * that were lost nobody knows how far they came. One that a mark names is whole and stays, for the next run to take over.
  * Gives notes for the report where that is not possible; nothing depends on it. */
 export async function dropStray(
-  { workspace }: RunTask,
-  { target, pipeline }: JobFrame,
+  useTarget: (signal: AbortSignal, work: (session: ManagedSession) => Promise<void>) => Promise<void>,
+  pipeline: string,
   tables: readonly string[],
 ): Promise<readonly string[]> {
   if (tables.length === 0) return []
   const signal = AbortSignal.timeout(LONGEST_MS)
   try {
-    await using session = await workspace.connect(target.name, signal)
-    const saved = await session.readState(pipeline, signal)
-    const named = new Set(saved.map((state) => parsePartMark(state, session.stagingSchema)?.table))
-    for (const table of tables) {
-      if (!named.has(table)) await session.dropStaging(table, signal)
-    }
+    await useTarget(signal, async (session) => {
+      const saved = await session.readState(pipeline, signal)
+      const named = new Set(saved.map((state) => parsePartMark(state, session.stagingSchema)?.table))
+      for (const table of tables) {
+        if (!named.has(table)) await session.dropStaging(table, signal)
+      }
+    })
     return []
   } catch (error) {
     if (!(error instanceof AirlockError)) throw error

@@ -2,8 +2,9 @@ import type { PipelineStream } from '../../config/pipeline.js'
 import { partTable } from '../../core/part-table.js'
 import { AirlockError } from '../../errors/index.js'
 import type { RemoteJob, RemoteResult, RemoteRun, WorkerFrame } from '../../remote/index.js'
-import type { CommitJob, Job, JobFrame, JobResult, PartJob, StreamsJob } from '../jobs/job.js'
+import type { CommitJob, Job, JobFrame, JobResult, PartJob, PartOutcome, StreamsJob } from '../jobs/job.js'
 import { encodeJob } from '../jobs/seal-job.js'
+import { mergeReport, type PartCounts } from '../parts/merge-report.js'
 import { partKey, rangeBetween } from '../parts/part-mark.js'
 import type { PartPlan } from '../parts/plan-parts.js'
 import type { StreamReport } from '../report.js'
@@ -84,7 +85,7 @@ export class RemoteJobs {
     const stray = loaded.flatMap((part) => part.stray)
     const failed = loaded.find((part) => 'failure' in part)
     if (failed !== undefined) {
-      return { ...failed.failure, notes: [...failed.failure.notes, ...(await dropStray(task, frame, stray))] }
+      return { ...failed.failure, notes: [...failed.failure.notes, ...(await this.#dropStray(stray))] }
     }
     const done = loaded.filter((part) => 'table' in part)
     const parts = done.map(({ table, rows }) => ({ table, rows }))
@@ -100,10 +101,19 @@ export class RemoteJobs {
     const { result, outcome } = await this.#perform(id, [stream], job, true)
     const report = result?.streams[0] ?? this.#failure(stream, outcome)
     if (report.status !== 'ok') return report
-    const results = done.flatMap(({ result }) => (result === undefined ? [] : [result]))
-    const left = await dropStray(task, frame, stray)
-    const whole = merged(report, results, { total: ranges.length, skipped: plan.finished.size }, started)
+    const counts = done.flatMap(({ result }) => (result?.part == null ? [] : [countsOf(result, result.part)]))
+    const left = await this.#dropStray(stray)
+    const whole = mergeReport(report, counts, { total: ranges.length, skipped: plan.finished.size }, started)
     return { ...whole, notes: [...whole.notes, ...left] }
+  }
+
+  async #dropStray(tables: readonly string[]): Promise<readonly string[]> {
+    const { task, frame } = this.#options
+    const useTarget: Parameters<typeof dropStray>[0] = async (signal, work) => {
+      await using session = await task.workspace.connect(frame.target.name, signal)
+      await work(session)
+    }
+    return await dropStray(useTarget, frame.pipeline, tables)
   }
 
   /** One range, each attempt into a table of its own: what a lost one still writes disturbs nobody. */
@@ -244,29 +254,6 @@ function isFenced({ target }: JobFrame): boolean {
   return ['mysql', 'postgres', 'supabase', 'files'].includes(target.driver)
 }
 
-/** What a stream came to whose ranges were read by several workers. */
-function merged(
-  report: StreamReport,
-  parts: readonly JobResult[],
-  ranges: StreamReport['ranges'],
-  started: number,
-): StreamReport {
-  const sum = (value: (result: JobResult) => number) => parts.reduce((total, part) => total + value(part), 0)
-  const seconds = Math.round(performance.now() - started) / 1000
-  const policies: Record<string, number> = { ...report.policies }
-  for (const { part } of parts) {
-    for (const [name, count] of Object.entries(part?.policies ?? {})) policies[name] = (policies[name] ?? 0) + count
-  }
-  const rows = sum(({ part }) => part?.rows ?? 0)
-  return {
-    ...report,
-    rows_read: rows,
-    rows_masked: rows,
-    bytes_read: sum(({ part }) => part?.bytes ?? 0),
-    batches: sum(({ counters }) => counters['batches'] ?? 0),
-    policies,
-    ranges,
-    seconds,
-    rows_per_second: seconds > 0 ? Math.round(report.rows_written / seconds) : null,
-  }
+function countsOf({ counters }: JobResult, { rows, bytes, policies }: PartOutcome): PartCounts {
+  return { rows, bytes, policies, batches: counters['batches'] ?? 0 }
 }

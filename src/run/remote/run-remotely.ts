@@ -1,9 +1,8 @@
 import { join } from 'node:path'
-import type { ManagedSession } from '../../core/managed-session.js'
 import { AirlockError } from '../../errors/index.js'
 import { costOf, type E2BAdapter } from '../../remote/index.js'
 import { type Arrangement, arrangeStreams } from '../arrange-streams.js'
-import { type PartPlan, planParts } from '../parts/plan-parts.js'
+import { dropAbandoned, type PartPlan, planParts } from '../parts/plan-parts.js'
 import type { StreamReport } from '../report.js'
 import { runInOrder } from '../schedule.js'
 import { SessionPools } from '../session-pools.js'
@@ -89,14 +88,6 @@ async function arrange({ workspace, pipeline, options, rules, signal }: RunTask)
     if (typeof found !== 'string') parts.set(stream.name, found)
   }
   return { arranged, parts, width, stagingSchema }
-}
-
-/** What an earlier run has left, and nobody goes on with. */
-async function dropAbandoned({ abandoned }: PartPlan, target: ManagedSession, signal: AbortSignal): Promise<void> {
-  for (const { key, table } of abandoned) {
-    if (table !== undefined) await target.dropStaging(table, signal)
-    await target.resetState(key, signal)
-  }
 }
 
 /** A stream whose rows are written, in a run that cannot say what happened to it. */

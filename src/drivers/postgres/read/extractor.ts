@@ -6,9 +6,8 @@ import type { PostgresConnection } from '../native.js'
 import type { Transactions } from '../transaction.js'
 import { rawReader } from './raw-rows.js'
 import { byCopy, byCursor, type RowSink } from './row-sources.js'
+import { importSnapshot, SNAPSHOT } from './snapshot.js'
 import { type PostgresSource, resolveSource } from './source.js'
-
-const SNAPSHOT = 'ISOLATION LEVEL REPEATABLE READ READ ONLY'
 
 /** How rows are read: by COPY, with a cursor where the server refuses that, or by a cursor at once. */
 export type ReadBy = 'copy' | 'cursor'
@@ -72,6 +71,7 @@ async function* oneTransaction(
   await transactions.begin(SNAPSHOT)
   let open = true
   try {
+    if (request.snapshot !== undefined) await importSnapshot(connection, request.snapshot)
     const source = await owner.cancelOnAbort(signal, () => resolveSource(connection, request, { bounded: true }))
     progress.cursor = source.position
     progress.nullCursors = request.cursor?.nulls === 'include' ? source.nullCursors : undefined
