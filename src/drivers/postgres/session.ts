@@ -39,6 +39,7 @@ import { planLoad } from './write/load-plan.js'
 import { outlineOf } from './write/outline.js'
 import { dropPartTable, PART_SCHEMA } from './write/part-tables.js'
 import { readState, resetState } from './write/state.js'
+import type { WriteBy } from './write/sending.js'
 import { writeBatches } from './write/writer.js'
 
 /** How long a cancelled statement may take to end before its connection is destroyed. */
@@ -56,6 +57,7 @@ export class PostgresSession implements Session, StatementOwner {
   #settings: ReturnType<typeof pinSettings> | undefined
   #statementMs: number | undefined
   #readBy: ReadBy = 'copy'
+  #writeBy: WriteBy = 'binary'
   readonly stagingSchema = PART_SCHEMA
   /** Undefined through a pooler: the next session may be one of another server. */
   readonly exportSnapshot?: (signal: AbortSignal) => Promise<HeldSnapshot>
@@ -82,7 +84,11 @@ export class PostgresSession implements Session, StatementOwner {
   static async open(
     config: PostgresConfig,
     context: OpenContext,
-    { pooling = 'session', readBy = 'copy' }: { readonly pooling?: Pooling; readonly readBy?: ReadBy } = {},
+    {
+      pooling = 'session',
+      readBy = 'copy',
+      writeBy = 'binary',
+    }: { readonly pooling?: Pooling; readonly readBy?: ReadBy; readonly writeBy?: WriteBy } = {},
   ): Promise<PostgresSession> {
     const connection = await connectPostgres(config, context)
     const settings = pinSettings(pooling, {
@@ -99,6 +105,7 @@ export class PostgresSession implements Session, StatementOwner {
       config.statement_timeout_ms,
     )
     session.#readBy = readBy
+    session.#writeBy = writeBy
     // A pooler lets us in before it has a server for us; whether it gets one shows with the first statement.
     if (pooling === 'transaction') await session.ping()
     return session
@@ -122,7 +129,7 @@ export class PostgresSession implements Session, StatementOwner {
     const abort = () => void this.#cancel()
     signal.addEventListener('abort', abort, { once: true })
     try {
-      return await writeBatches(this.#connection, this.#transactions, plan, batches, signal)
+      return await writeBatches(this.#connection, this.#transactions, plan, batches, signal, this.#writeBy)
     } finally {
       signal.removeEventListener('abort', abort)
     }

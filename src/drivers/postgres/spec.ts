@@ -7,13 +7,20 @@ import { RAW_FORMATS } from './read/raw-formats.js'
 import { POSTGRES_SOURCE_POLICIES } from './read/source-policies.js'
 import { PostgresSession } from './session.js'
 import { POSTGRES_POLICIES } from './write/policies.js'
+import type { WriteBy } from './write/sending.js'
 import { POSTGRES_STRATEGIES } from './write/strategies.js'
 
 const DEFAULT_PORT = 5432
 
 /** The declarative part of the Postgres driver. `readBy: 'cursor'` reads without COPY, which is what the driver falls back
- * to by itself where the server refuses it. */
-export function postgresSpecReading({ readBy }: { readonly readBy: ReadBy }): DriverSpec<typeof postgresConfig> {
+ * to by itself where the server refuses it. `writeBy: 'text'` writes rows as COPY text even where binary has a form for them. */
+export function postgresSpecReading({
+  readBy,
+  writeBy = 'binary',
+}: {
+  readonly readBy: ReadBy
+  readonly writeBy?: WriteBy
+}): DriverSpec<typeof postgresConfig> {
   return {
     family: 'postgres',
     title: 'PostgreSQL',
@@ -32,7 +39,7 @@ export function postgresSpecReading({ readBy }: { readonly readBy: ReadBy }): Dr
     },
     policies: { ...POSTGRES_POLICIES, ...POSTGRES_SOURCE_POLICIES },
     endpoints,
-    open: (config, context) => PostgresSession.open(config, context, { readBy }),
+    open: (config, context) => PostgresSession.open(config, context, { readBy, writeBy }),
     classify: classifyPostgresError,
   }
 }

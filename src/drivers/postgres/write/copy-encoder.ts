@@ -35,10 +35,25 @@ const TEXT = 0
 const BYTES = 1
 const JSONB = 2
 
+/** What fills the frames of one COPY. */
+export interface RowEncoder {
+  readonly rowsSent: number
+  /** Bytes of rows that were emitted. */
+  readonly bytesSent: number
+  readonly nulBytes: number
+  /** Encodes rows of a batch from `from` on; full frames are emitted, the last one stays open for the next batch. Returns
+   * how many rows of the batch are done: all of them, unless the next one cannot go in this format. */
+  encode(batch: Batch, from?: number): number
+  /** Emits what is still open, and what ends the rows. */
+  end(): void
+  /** Takes back the memory of a frame that was sent. */
+  recycle(frame: Buffer): void
+}
+
 /** Encodes batches as COPY text, in frames with room for the CopyData head in front. One row costs no object and no call
  * per byte: cells are copied four bytes at a time, and a word that may need an escape is looked at byte by byte. Counts
  * NULs by the plan's policy; throws VALUE_POLICY where that is `reject`. */
-export class CopyTextEncoder {
+export class CopyTextEncoder implements RowEncoder {
   rowsSent = 0
   bytesSent = 0
   nulBytes = 0
@@ -61,15 +76,15 @@ export class CopyTextEncoder {
   }
 
   /** Encodes one batch; full frames are emitted, the last one stays open for the next batch. */
-  encode(batch: Batch): void {
+  encode(batch: Batch, from = 0): number {
     const { data, spans } = batch
     const kinds = this.#kinds
     const width = kinds.length
     // To the end of the memory, which a batch rarely fills: the last word of a cell reaches up to three bytes too far.
     const source = new DataView(data.buffer, data.byteOffset)
     const wordsEnd = source.byteLength - 4
-    let cell = 0
-    for (let row = 0; row < batch.rowCount; row++) {
+    let cell = from * width * 2
+    for (let row = from; row < batch.rowCount; row++) {
       for (let column = 0; column < width; column++) {
         const start = spans[cell]!
         const end = spans[cell + 1]!
@@ -92,7 +107,13 @@ export class CopyTextEncoder {
       }
       this.#frame[this.#at++] = NEWLINE
     }
-    this.rowsSent += batch.rowCount
+    this.rowsSent += batch.rowCount - from
+    return batch.rowCount
+  }
+
+  /** Text ends with its last row. */
+  end(): void {
+    this.flush()
   }
 
   /** Emits what is still open. */
@@ -203,7 +224,8 @@ export class CopyTextEncoder {
   }
 }
 
-function isEscapedNul(data: Uint8Array, at: number, end: number): boolean {
+/** Whether `\u0000` begins here. */
+export function isEscapedNul(data: Uint8Array, at: number, end: number): boolean {
   return (
     at + 6 <= end &&
     data[at + 1] === 0x75 &&

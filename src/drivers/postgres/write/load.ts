@@ -12,7 +12,7 @@ import { alterTable } from './evolve.js'
 import { advanceSequences, identityColumn } from './identity.js'
 import { type LoadPlan, planLoad } from './load-plan.js'
 import { ensurePartSchema } from './part-tables.js'
-import { type Sent, sendRows } from './sending.js'
+import { type Sent, sendRows, type WriteBy } from './sending.js'
 import { addPrimaryKey, createStaging, createTable, settleDuplicates } from './staging.js'
 import { createNewcomer, newcomer, swapTables } from './swap.js'
 import { findTarget } from './target.js'
@@ -31,6 +31,7 @@ export async function loadRows(
   plan: WritePlan,
   source: Source,
   signal: AbortSignal,
+  writeBy: WriteBy,
 ): Promise<WriteReceipt> {
   const load = await lockedPlan(connection, plan, source.first.columns)
   const created = load.target === undefined
@@ -38,7 +39,7 @@ export async function loadRows(
   if (created) await connection.query(createTable(load, plan.identity === true ? identityColumn(load) : undefined))
   const sums = WriteChecksums.of(plan, load)
   const send = (into?: string) =>
-    sendRows(connection, load, source, signal, { observer: sums, ...(into === undefined ? {} : { into }) })
+    sendRows(connection, load, source, signal, { observer: sums, writeBy, ...(into === undefined ? {} : { into }) })
   const done = await ROUTES[load.route]({ connection, plan, load, send, sums, signal })
   const key = created ? addPrimaryKey(load) : undefined
   if (key !== undefined) await connection.query(key)

@@ -27,6 +27,8 @@ export interface TargetTable {
   readonly cascading: boolean
   /** Columns of each unique index that ON CONFLICT can use. */
   readonly uniqueKeys: readonly (readonly string[])[]
+  /** We may insert into all of its columns. */
+  readonly insertable: boolean
   /** Rows by the server's statistics; -1 where it has none. */
   readonly estimatedRows: number
 }
@@ -39,13 +41,14 @@ export async function findTarget(connection: PostgresConnection, table: string):
     `SELECT c.oid::text, n.nspname, c.relkind::text, c.reltuples::bigint::text,
         EXISTS (SELECT 1 FROM pg_catalog.pg_constraint k WHERE k.confrelid = c.oid AND k.contype = 'f' AND k.conrelid <> c.oid),
         EXISTS (SELECT 1 FROM pg_catalog.pg_constraint k
-          WHERE k.confrelid = c.oid AND k.contype = 'f' AND k.confdeltype IN ('c', 'n', 'd'))
+          WHERE k.confrelid = c.oid AND k.contype = 'f' AND k.confdeltype IN ('c', 'n', 'd')),
+        has_table_privilege(c.oid, 'INSERT')
       FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
       WHERE c.relname = $1 AND n.nspname = coalesce($2, current_schema())
         AND c.relkind IN ('r', 'p', 'v', 'm', 'f')`,
     [fitName(name), schema === undefined ? null : fitName(schema)],
   )
-  const [oid, namespace, kind, estimate, referenced, cascading] = rows[0] ?? []
+  const [oid, namespace, kind, estimate, referenced, cascading, insertable] = rows[0] ?? []
   if (oid === undefined || oid === null) return undefined
   if (kind !== 'r' && kind !== 'p') {
     const params = { problem: 'the target is not a table' }
@@ -58,6 +61,7 @@ export async function findTarget(connection: PostgresConnection, table: string):
     partitioned: kind === 'p',
     referenced: referenced === 't',
     cascading: cascading === 't',
+    insertable: insertable === 't',
     uniqueKeys: await uniqueKeys(connection, oid),
     estimatedRows: Number(estimate),
   }

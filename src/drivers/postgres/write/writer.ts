@@ -7,6 +7,7 @@ import type { PostgresConnection } from '../native.js'
 import type { Transactions } from '../transaction.js'
 import { confirmWrite } from './fence.js'
 import { loadRows } from './load.js'
+import type { WriteBy } from './sending.js'
 import { saveState } from './state.js'
 
 /** How long a source may take to end its statement after the write has failed. */
@@ -23,6 +24,7 @@ export async function writeBatches(
   plan: WritePlan,
   batches: AsyncIterable<Batch>,
   signal: AbortSignal,
+  writeBy: WriteBy = 'binary',
 ): Promise<WriteReceipt> {
   const source = batches[Symbol.asyncIterator]()
   try {
@@ -30,7 +32,7 @@ export async function writeBatches(
     if (first.done === true) throw new AirlockError('PROTOCOL_ERROR', { phase: 'write' })
     await transactions.begin(CHARACTERISTICS)
     try {
-      const receipt = await loadRows(connection, plan, { first: first.value, rest: source }, signal)
+      const receipt = await loadRows(connection, plan, { first: first.value, rest: source }, signal, writeBy)
       await plan.beforeCommit?.(receipt)
       await saveState(connection, plan)
       await confirmWrite(connection, plan, receipt.rowsCounted)
