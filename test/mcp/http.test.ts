@@ -75,7 +75,7 @@ describe('the server over HTTP', () => {
     })
   })
 
-  // Broken once: the gate left open; the id of the client left out of the record.
+  // Broken once: the gate left open.
   it.each(ERAS)('takes bearer tokens by their hash, and passes none on: %s', SLOW, async (_, era) => {
     const http = {
       token_sha256: [hash],

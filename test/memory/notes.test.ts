@@ -45,7 +45,7 @@ describe('notes', () => {
     expect(await readdir(join(folder, 'memory'))).not.toContain('s-1')
   })
 
-  // Broken once: each of the checks left out.
+  // Each check is a case below; none was taken out to see it.
   it.each([
     ['without consent', 's', 'x', false, 'CONSENT_MISSING'],
     ['empty', 's', ' \n', true, 'MEMORY_REFUSED'],

@@ -66,7 +66,6 @@ describeWith(['mysql', 'postgres'], 'faults on this side', (engines) => {
     await bench.expectAllOrNothing(run)
   })
 
-  // Guard: with the retry of an attempt that had begun but without its fence, rows came twice.
   it.each([600, 800, 1000, 1200])(
     'an append whose sandbox is killed after %d bytes has every row once',
     { timeout: TEST_MS },
