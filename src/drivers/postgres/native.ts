@@ -15,6 +15,9 @@ export interface PgField {
   readonly name: string
   readonly typeOid: number
   readonly typeModifier: number
+  /** The column of a table that it shows, by oid and number; 0 and 0 for what is computed. */
+  readonly tableOid?: number
+  readonly columnNumber?: number
 }
 
 export interface PgResult {

@@ -38,8 +38,8 @@ import { claimWrite } from './write/fence.js'
 import { planLoad } from './write/load-plan.js'
 import { outlineOf } from './write/outline.js'
 import { dropPartTable, PART_SCHEMA } from './write/part-tables.js'
-import { readState, resetState } from './write/state.js'
 import type { WriteBy } from './write/sending.js'
+import { readState, resetState } from './write/state.js'
 import { writeBatches } from './write/writer.js'
 
 /** How long a cancelled statement may take to end before its connection is destroyed. */
