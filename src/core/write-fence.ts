@@ -45,6 +45,11 @@ export function confirmClaim(current: string | undefined, { holder, number }: Wr
   return JSON.stringify({ holder, number, rows })
 }
 
+/** Whether what is kept of a fence says that its write was committed. */
+export function isCommitted(saved: string): boolean {
+  return parse(saved).rows !== null
+}
+
 function parse(text: string): z.output<typeof saved> {
   try {
     return saved.parse(JSON.parse(text))

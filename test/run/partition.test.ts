@@ -159,6 +159,26 @@ describeWith(['mysql', 'postgres'], 'a stream by ranges', (engines) => {
     }
   })
 
+  // Seen red without the look at the claim: two ranges were taken over, and would have been appended a second time.
+  it('does not write again what a run had committed that died before it forgot its ranges', {
+    timeout: TIMEOUT,
+  }, async () => {
+    await ends.source.exec(`CREATE TABLE done (id INT NOT NULL PRIMARY KEY, at DATETIME NULL);
+      SET SESSION sql_mode = ''; INSERT INTO done SELECT id, NULL FROM orders;
+      UPDATE done SET at = '0000-00-00 00:00:00' ORDER BY id DESC LIMIT 1`)
+    const stream = { ...STREAM, mode: 'append', table: 'done', policies: { zero_dates: 'error' } }
+    await ends.run({ orders: stream }, { parallel: 2 })
+    expect((await ends.target.rows(STAGED)).length).toBeGreaterThan(0)
+    const claim = JSON.stringify({ holder: 'the run that died', number: 1, rows: ROWS })
+    await ends.target.exec(
+      `INSERT INTO _airlock_state VALUES ('nightly', 'orders#fence', '${claim}', clock_timestamp())`,
+    )
+    await ends.source.exec('UPDATE done SET at = NULL')
+    const second = await ends.move(stream, { parallel: 2 })
+    expect(second).toMatchObject({ rows_read: ROWS, rows_written: ROWS, ranges: { total: 5, skipped: 0 } })
+    expect(await ends.target.rows(STAGED)).toEqual([])
+  })
+
   // Seen red with the marks left out, and with the finished ranges read again.
   it('keeps the finished ranges when one fails for good, for the next run', { timeout: TIMEOUT }, async () => {
     await ends.source.exec(`CREATE TABLE dated (id INT NOT NULL PRIMARY KEY, at DATETIME NULL);

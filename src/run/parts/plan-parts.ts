@@ -2,7 +2,9 @@ import type { PipelineStream } from '../../config/pipeline.js'
 import type { Column } from '../../core/batch.js'
 import type { SavedState, StateKey } from '../../core/driver.js'
 import type { ManagedSession } from '../../core/managed-session.js'
+import { isCommitted } from '../../core/write-fence.js'
 import { AirlockError } from '../../errors/index.js'
+import { fenceKey } from '../fence-key.js'
 import { loadFingerprint } from '../resume-ledger.js'
 import { divide, keyColumn } from '../resume-plan.js'
 import type { StreamPlan } from '../stream-plan.js'
@@ -49,9 +51,10 @@ export async function planParts(plan: StreamPlan, context: PartContext): Promise
     ...{ stream, sourceName, columns: described.columns, masked: plan.columns, key: column },
     maskKey: plan.mask.key,
   })
-  const saved = (await target.readState(pipeline, signal)).filter((state) => isPartOf(state, stream.name))
+  const kept = await target.readState(pipeline, signal)
+  const saved = kept.filter((state) => isPartOf(state, stream.name))
   const marks = saved.map((state) => parsePartMark(state, target.stagingSchema))
-  const before = context.fullRefresh ? undefined : takeOver(marks, of, column)
+  const before = context.fullRefresh || areDone(kept, saved, stream.name) ? undefined : takeOver(marks, of, column)
   const { where, table } = stream
   const bounds =
     before ??
@@ -89,6 +92,13 @@ function reasonToStayWhole(
   if (!target.keepsParts || !target.keepsFences) return 'its target cannot keep parts'
   if (stream.partitionBy === undefined && (estimatedRows ?? 0) < LEAST_ROWS) return 'it is small'
   return undefined
+}
+
+/** Whether these ranges are in the real table already: a run may have died after its commit, before it forgot them. */
+function areDone(kept: readonly SavedState[], marks: readonly SavedState[], stream: string): boolean {
+  const claim = kept.find((state) => state.stream === fenceKey(state.pipeline, stream).stream)
+  if (claim === undefined || !isCommitted(claim.value)) return false
+  return marks.every(({ savedAt }) => savedAt <= claim.savedAt)
 }
 
 /** The bounds that the marks of an interrupted run agree on. */
