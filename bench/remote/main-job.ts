@@ -36,7 +36,9 @@ async function fill(source: TestDatabase, rows: number): Promise<void> {
 /** Everything but the masked column, so that it is the same at both ends. */
 const digest = async (database: TestDatabase) =>
   JSON.stringify(
-    await database.rows('SELECT COUNT(*), SUM(id), SUM(amount), SUM(CHAR_LENGTH(note)), COUNT(DISTINCT at) FROM orders'),
+    await database.rows(
+      'SELECT COUNT(*), SUM(id), SUM(amount), SUM(CHAR_LENGTH(note)), COUNT(DISTINCT at) FROM orders',
+    ),
   )
 
 async function main(rows: number, sandboxes: number): Promise<void> {
