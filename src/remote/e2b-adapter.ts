@@ -9,9 +9,12 @@ import { type RemoteEvent, RemoteEventLog } from './remote-event-log.js'
 import { RemoteRun } from './remote-run.js'
 import type { RemoteSettings } from './remote-settings.js'
 import type { SandboxPort } from './sandbox-port.js'
+import { sweep } from './sweeper.js'
 
 const ATTEMPTS = 3
 const CREATE_WAIT_MS = 500
+/** What earlier runs have left may wait for the next run. */
+const SWEEP_MS = 10_000
 const TIMES: Omit<AttemptTimes, 'deadlineMs'> = { helloMs: 20_000, beatMs: 5_000, silentBeats: 3 }
 
 export interface E2BAdapterOptions {
@@ -67,7 +70,7 @@ export class E2BAdapter implements AsyncDisposable {
     })
   }
 
-  /** Begins a run: from here on everything is an event. Throws CONFIG_INVALID where the worker's bundle is not as it was
+  /** Begins a run, after it has cleared away what earlier ones left: from here on everything is an event. Throws CONFIG_INVALID where the worker's bundle is not as it was
    * built. */
   async open({ run, folder, masker, width, onEvent, onStderr }: OpenRemoteRun): Promise<RemoteRun> {
     const { settings, deployment, port } = this
@@ -86,6 +89,7 @@ export class E2BAdapter implements AsyncDisposable {
       events.emit('remote.bundle_failed', { class: 'digest' })
       throw error
     }
+    await sweep({ port, deployment, events, signal: AbortSignal.timeout(SWEEP_MS), timeMs: SWEEP_MS })
     const size = { vcpus: settings.cpu, memoryMb: settings.memory_mb }
     return new RemoteRun({
       ...{ run, deployment, port, events, bundle, folder },

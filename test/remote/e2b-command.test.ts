@@ -1,4 +1,4 @@
-import type { CommandHandle } from 'e2b'
+import type { CommandHandle } from 'e2b/dist/index.mjs'
 import { describe, expect, it } from 'vitest'
 import { E2BCommand } from '../../src/remote/e2b-command.js'
 import { SandboxFault } from '../../src/remote/sandbox-fault.js'

@@ -67,10 +67,17 @@ const CASES: readonly FaultCase[] = [
     classes: ['connection_lost'],
   },
   {
+    name: 'what earlier runs left cannot be listed',
+    faults: [{ at: 'list', kind: 'server-error' }],
+    ends: ['ok', 0, 1],
+    events: ['sandbox.sweep_failed'],
+  },
+  {
     name: 'the same, and the first look for it fails',
     faults: [
       { at: 'create', kind: 'reply-lost' },
-      { at: 'list', kind: 'server-error' },
+      // The first list is that of the sweep, before anything is created.
+      { at: 'list', kind: 'server-error', skip: 1 },
     ],
     ends: ['ok', 0, 1],
     events: ['sandbox.create_failed', 'sandbox.orphan_check_failed', 'sandbox.orphan_killed'],
