@@ -214,7 +214,7 @@ describeWith(['postgres'], 'rows in COPY binary', ({ postgres: engine }) => {
   })
   afterAll(() => to.drop())
 
-  it('are the same in the table as rows in COPY text, whatever their values', async () => {
+  it('are the same in the table as rows in COPY text, whatever their values', { timeout: 180_000 }, async () => {
     await using text = await openBy('text').open(settings(engine, to))
     await using binary = await openBy('binary').open(settings(engine, to))
     const types = new Map([['id', 'integer']])
