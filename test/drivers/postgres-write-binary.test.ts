@@ -306,8 +306,8 @@ describeWith(['postgres'], 'rows in COPY binary', ({ postgres: engine }) => {
     await using text = await openBy('text').open(settings(engine, to))
     await using binary = await openBy('binary').open(settings(engine, to))
     const outcome = async (session: ManagedSession, type: Column['type'], ddl: string, cell: string) => {
-      await to.exec(`DROP TABLE IF EXISTS odd; CREATE TABLE odd (id integer, v ${ddl})`)
-      const columns = [column('id', 'int32'), column('v', type)]
+      await to.exec(`DROP TABLE IF EXISTS odd; CREATE TABLE odd (id text, v ${ddl})`)
+      const columns = [column('id', 'text'), column('v', type)]
       const rows = ['1', '2', '3', '4'].map((id) => [id, id === '2' ? cell : null])
       try {
         const receipt = await session.write(
@@ -338,6 +338,8 @@ describeWith(['postgres'], 'rows in COPY binary', ({ postgres: engine }) => {
     expect(form({ kind: 'bytes' }, 'text')).toBeUndefined()
     expect(form({ kind: 'text' }, 'integer')).toBeUndefined()
     expect(form({ kind: 'text' }, 'toString')).toBeUndefined()
-    expect(form({ kind: 'int32' }, 'integer')).toBeDefined()
+    // Nothing but integers: text is as fast.
+    expect(form({ kind: 'int32' }, 'integer')).toBeUndefined()
+    expect(form({ kind: 'int32' }, 'numeric(12,2)')).toBeDefined()
   })
 })

@@ -1,4 +1,4 @@
-import { floatOf } from '../../../../core/float-bits.js'
+import { doubleOf } from './long-double.js'
 
 /** The least float4 that is not subnormal, and the distance of half a subnormal one from the next. */
 const LEAST_NORMAL = 2 ** -126
@@ -11,7 +11,7 @@ const HALFWAY = 0x10000000
 /** float8 out of ASCII: the place behind it, or -1 for text that the server has to judge: no number, or one that is too
  * great or too small. */
 export function putDouble(data: Uint8Array, start: number, end: number, view: DataView, at: number): number {
-  const value = floatOf(data, start, end)
+  const value = doubleOf(data, start, end)
   if (isOdd(value) && !isNamed(value, data, start, end)) return -1
   if (Number.isNaN(value)) {
     view.setInt32(at, 0x7ff80000)
@@ -23,7 +23,7 @@ export function putDouble(data: Uint8Array, start: number, end: number, view: Da
 /** float4 likewise. The text was rounded once, to a double: one that lies between two float4 does not say to which side the
  * text did, so that the server decides. */
 export function putFloat(data: Uint8Array, start: number, end: number, view: DataView, at: number): number {
-  const value = floatOf(data, start, end)
+  const value = doubleOf(data, start, end)
   const single = Math.fround(value)
   if (isOdd(single) && !isNamed(value, data, start, end)) return -1
   if (Number.isNaN(value)) {

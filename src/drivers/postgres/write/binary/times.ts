@@ -6,8 +6,12 @@ const ZERO = 0x30
 
 const DAY_SECONDS = 86_400
 
-/** Days from 1970-01-01 to 2000-01-01, where dates of Postgres begin. */
-const EPOCH = 10_957
+const MONTH_DAYS = Uint8Array.of(0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+const DAYS_BEFORE = Uint16Array.of(0, 0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334)
+
+const SHIFT_YEARS = 4800
+/** Days from 4801 BC, which is the year 0 of the count, to 2000-01-01, where dates of Postgres begin. */
+const SHIFT_DAYS = 6799 * 365 + 1699 - 67 + 16
 
 /** Days before and behind that: 4714-11-24 BC, 5874897-12-31, and for time stamps 294276-12-31. */
 const FIRST_DAY = -2_451_545
@@ -94,8 +98,7 @@ function eraAt(data: Uint8Array, start: number, end: number): number {
   return at > start && data[at] === 0x20 && data[at + 1] === 0x42 && data[at + 2] === 0x43 ? at : end
 }
 
-/** Days since 2000-01-01 of a date in the Gregorian calendar, by the count of days from March on, which puts the leap day at
- * the end of its year; NaN where there is no such date. */
+/** Days since 2000-01-01 of a date in the Gregorian calendar; NaN where there is no such date. */
 function daysOf(data: Uint8Array, start: number, end: number, before: boolean): number {
   const digits = end - start - 6
   if (digits < 4 || digits > 7 || data[end - 6] !== DASH || data[end - 3] !== DASH) return NO_DATE
@@ -109,17 +112,16 @@ function daysOf(data: Uint8Array, start: number, end: number, before: boolean): 
   const day = two(data, end - 2)
   if (year === 0 || !(month >= 1 && month <= 12)) return NO_DATE
   if (before) year = 1 - year
-  if (!(day >= 1 && day <= daysOfMonth(year, month))) return NO_DATE
-  const years = month > 2 ? year : year - 1
-  const eras = Math.floor(years / 400)
-  const ofEra = years - eras * 400
-  const ofYear = Math.floor((153 * (month > 2 ? month - 3 : month + 9) + 2) / 5) + day - 1
-  return eras * 146_097 + ofEra * 365 + Math.floor(ofEra / 4) - Math.floor(ofEra / 100) + ofYear - 719_468 - EPOCH
+  const leap = isLeap(year)
+  if (!(day >= 1 && day <= (month === 2 && leap ? 29 : MONTH_DAYS[month]!))) return NO_DATE
+  // Twelve whole cycles of 400 years later no year is before the first.
+  const years = year + SHIFT_YEARS - 1
+  const leapDays = ((years / 4) | 0) - ((years / 100) | 0) + ((years / 400) | 0)
+  return years * 365 + leapDays + DAYS_BEFORE[month]! + (leap && month > 2 ? 1 : 0) + day - 1 - SHIFT_DAYS
 }
 
-function daysOfMonth(year: number, month: number): number {
-  if (month === 2) return year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0) ? 29 : 28
-  return month === 4 || month === 6 || month === 9 || month === 11 ? 30 : 31
+function isLeap(year: number): boolean {
+  return year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0)
 }
 
 /** Seconds of `hh:mm:ss`, or -1. */
