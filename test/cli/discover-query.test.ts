@@ -136,8 +136,8 @@ describeWith(['mysql', 'postgres'], 'discover and query', (engines) => {
       ok: true,
       data: {
         columns: [
-          { name: 'id', type: 'int32', source_type: 'int' },
-          { name: 'email', type: 'text(80)', source_type: 'varchar(80)' },
+          { name: 'id', type: 'int32', source_type: 'int', masked: false },
+          { name: 'email', type: 'text(80)', source_type: 'varchar(80)', masked: false },
         ],
         rows: [
           ['1', '1@example.com'],
