@@ -32,8 +32,7 @@ export class Workspace implements RunHost, AsyncDisposable {
   readonly masker: Masker
   readonly telemetry: Telemetry
   readonly debug: DebugSink
-  /** The variables of this process, some of which would redirect the client library of a platform. */
-  readonly variables: Variables
+  #variables: Variables
   #audit: Promise<AuditLog> | undefined
   #catalogues: Promise<TwoTierCache> | undefined
   #closing: Promise<void> | undefined
@@ -41,7 +40,7 @@ export class Workspace implements RunHost, AsyncDisposable {
   private constructor(config: Config, masker: Masker, environment: Environment, debug: boolean) {
     this.config = config
     this.masker = masker
-    this.variables = environment.variables
+    this.#variables = environment.variables
     const kept = config.telemetry.enabled ? { dir: join(config.home, 'telemetry') } : {}
     this.telemetry = Telemetry.open({ ...kept, masker, session: sessionId })
     this.debug = new DebugSink({
@@ -64,6 +63,11 @@ export class Workspace implements RunHost, AsyncDisposable {
       onSecret: (secret) => masker.add(secret.reveal()),
     })
     return new Workspace(config, masker, environment, options.debug === true)
+  }
+
+  /** The variables of this process, some of which would redirect the client library of a platform. They hold secrets. */
+  variables(): Variables {
+    return this.#variables
   }
 
   /** What the configuration says of the platform of sandboxes. Throws CONFIG_INVALID where it says nothing, and what

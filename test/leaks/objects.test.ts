@@ -70,7 +70,12 @@ describeWith(['mysql', 'postgres'], 'SO-1 objects of a run', (engines) => {
     const written = { driver: 'mysql', ...shop.settings, password: '${env:LEAKS_PASSWORD}', connect_timeout_ms: 5000 }
     await writeFile(
       join(folder, 'airlock.yaml'),
-      JSON.stringify({ mask_key: '${env:LEAKS_KEY}', connections: { shop: { ...written, host: engines.mysql.host } } }),
+      JSON.stringify({
+        mask_key: '${env:LEAKS_KEY}',
+        // Where agents are served by default would be taken for the address of the server.
+        mcp: { http: { host: '::1' } },
+        connections: { shop: { ...written, host: engines.mysql.host } },
+      }),
     )
     process.env['LEAKS_PASSWORD'] = shop.password
     process.env['LEAKS_KEY'] = maskKey

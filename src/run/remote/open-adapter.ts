@@ -12,7 +12,7 @@ export async function openAdapter(
   try {
     const settings = await workspace.remoteSettings()
     const deployment = settings.deployment ?? (await deploymentId(workspace.config.home))
-    return new E2BAdapter({ settings, deployment, variables: workspace.variables, ...further })
+    return new E2BAdapter({ settings, deployment, variables: workspace.variables(), ...further })
   } catch (error) {
     // There is no run yet whose file could have it.
     const { code } = workspace.masker.error(error, { phase: 'config' })
