@@ -38,10 +38,12 @@ for (const [from, to] of [
     })
     const digest = (database: TestDatabase) =>
       database.rows('SELECT COUNT(*), SUM(id), SUM(amount), SUM(CHAR_LENGTH(note)) FROM orders')
-    const staging = () =>
-      ends.target.rows("SELECT table_name FROM information_schema.tables WHERE table_name LIKE '%airlock_part%'")
-    const hasState = async () =>
-      (await ends.target.rows("SELECT 1 FROM information_schema.tables WHERE table_name = '_airlock_state'")).length > 0
+    /** MySQL lists the tables of all databases, those of other suites too. */
+    const here = (name: string) =>
+      `SELECT table_name FROM information_schema.tables WHERE table_name ${name}
+        AND table_schema IN ('public', '_airlock_staging', '${ends.target.name}')`
+    const staging = () => ends.target.rows(here("LIKE '%airlock_part%'"))
+    const hasState = async () => (await ends.target.rows(here("= '_airlock_state'"))).length > 0
     const finished = async (): Promise<number> => {
       if (!(await hasState())) return 0
       const [row] = await ends.target.rows("SELECT value FROM _airlock_state WHERE stream = 'orders#parts'")
@@ -184,7 +186,7 @@ for (const [from, to] of [
         const type = to === 'mysql' ? 'column_type' : 'data_type'
         const shape = (table: string) =>
           ends.target.rows(`SELECT column_name, ${type} FROM information_schema.columns
-            WHERE table_name = '${table}' AND table_schema <> 'mysql' ORDER BY ordinal_position`)
+            WHERE table_name = '${table}' AND table_schema IN ('public', '${ends.target.name}') ORDER BY ordinal_position`)
         expect(await shape('typed')).toEqual(await shape('direct'))
         expect(await ends.target.rows('SELECT id, yes FROM typed ORDER BY id')).toEqual(
           await ends.target.rows('SELECT id, yes FROM direct ORDER BY id'),

@@ -88,8 +88,11 @@ for (const [from, to] of [
     }
     const contents = (database: TestDatabase) => database.rows('SELECT id, amount, open FROM orders ORDER BY id')
     const saved = async () => (await ends.target.rows('SELECT stream FROM _airlock_state ORDER BY stream')).flat()
-    const waiting = () =>
-      ends.target.rows("SELECT table_name FROM information_schema.tables WHERE table_name LIKE '%airlock_part%'")
+    /** MySQL lists the tables of all databases, those of other suites too. */
+    const here = (name: string) =>
+      `SELECT table_name FROM information_schema.tables WHERE table_name ${name}
+        AND table_schema IN ('public', '_airlock_staging', '${ends.target.name}')`
+    const waiting = () => ends.target.rows(here("LIKE '%airlock_part%'"))
 
     it('arrives as the whole would, and leaves nothing behind', { timeout: TEST_MS }, async () => {
       const made = await makeFrame({ mode: 'replace', mask: { email: 'tokenize' }, primary_key: ['id'] })
@@ -124,7 +127,7 @@ for (const [from, to] of [
       await ends.target.exec(`INSERT INTO ${tableOf(1, 1)} (id) VALUES (1000)`)
       const result = await performJob(commitJob(made, rows), context())
       expect(result).toMatchObject({ exit_code: 7, streams: [{ status: 'failed', error: { code: 'COUNT_MISMATCH' } }] })
-      expect(await ends.target.rows("SELECT 1 FROM information_schema.tables WHERE table_name = 'orders'")).toEqual([])
+      expect(await ends.target.rows(here("= 'orders'"))).toEqual([])
       expect((await waiting()).length).toBe(3)
     })
 
