@@ -57,6 +57,12 @@ const clock = fc
       .join(':')
     return fraction === null ? text : `${text}.${pad(fraction[0], 6).slice(0, fraction[1])}`
   })
+/** The shortest text of a float4 may lie halfway between two of them: which one is meant is left to the server, in text. */
+const isNearest = (text: string) => {
+  const [value, nearest] = [Number(text), Math.fround(Number(text))]
+  const other = 2 * value - nearest
+  return value === nearest || Math.fround(other) !== other
+}
 const stamp = fc.tuple(day, clock).map((parts) => parts.join(' '))
 const uuid = fc.uuid()
 const words = fc.string({ unit: 'binary', maxLength: 60 }).map((text) => text.replaceAll('\0', ''))
@@ -126,7 +132,7 @@ const CASES: readonly Case[] = [
     'a_real',
     { kind: 'float32' },
     'real',
-    fc.float({ noNaN: true }).map(single),
+    fc.float({ noNaN: true }).map(single).filter(isNearest),
     ...FLOATS.slice(0, 6),
     '3.4028235e+38',
     '1e-45',
@@ -144,7 +150,13 @@ const CASES: readonly Case[] = [
     '1.7976931348623157e+308',
     '0.30000000000000004',
   ),
-  one('a_widened', { kind: 'float32' }, 'double precision', fc.float({ noNaN: true }).map(single), '0.1'),
+  one(
+    'a_widened',
+    { kind: 'float32' },
+    'double precision',
+    fc.float({ noNaN: true }).map(single).filter(isNearest),
+    '0.1',
+  ),
   one('a_text', { kind: 'text' }, 'text', words, '', '\\N', '\\.', 'tab\t nl\n cr\r \\ 😀', 'x'.repeat(1_000_000)),
   one(
     'a_varchar',
