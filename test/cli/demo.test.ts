@@ -4,13 +4,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest'
+import { afterAll, beforeAll, expect, inject, it, onTestFinished } from 'vitest'
 import { type EngineFacts, settle } from '../../src/testing/index.js'
 import { describeWith } from '../setup/engines.js'
 
-const BIN = fileURLToPath(new URL('../../src/cli/bin.ts', import.meta.url))
 const NOBODY_LISTENS = '127.0.0.1:1'
 
 interface Demo {
@@ -34,7 +32,7 @@ describeWith(['mysql', 'postgres'], 'airlock demo', ({ mysql, postgres }) => {
   })
 
   function demo(args: readonly string[], env: Readonly<Record<string, string>> = {}): Demo {
-    const child = spawn(process.execPath, ['--import', import.meta.resolve('tsx'), BIN, 'demo', ...args], {
+    const child = spawn(process.execPath, [inject('cli'), 'demo', ...args], {
       env: { PATH: process.env['PATH'], TMPDIR: folder, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     })

@@ -1,11 +1,11 @@
 import { readdir, readFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { afterAll, beforeAll, expect, inject, it } from 'vitest'
 import type { TestDatabase } from '../../src/testing/index.js'
 import { Canaries, canary } from '../leaks/canaries.js'
+import { INPUTS } from '../setup/built-cli.js'
 import { describeWith } from '../setup/engines.js'
-import { type BuiltCli, buildCli } from './built-cli.js'
 import { call, overStdio, type Place, place, proc, readText } from './support.js'
 
 const SLOW = { timeout: 120_000 }
@@ -41,7 +41,6 @@ async function descendants(pid: number): Promise<number[]> {
 }
 
 describeWith(['mysql', 'postgres'], 'secrets and the server for agents', (engines) => {
-  let cli: BuiltCli
   let here: Place
   let shop: TestDatabase
   let canaries: Canaries
@@ -50,7 +49,6 @@ describeWith(['mysql', 'postgres'], 'secrets and the server for agents', (engine
   const elsewhere = canary('env')
 
   beforeAll(async () => {
-    cli = await buildCli()
     shop = await engines.mysql.createDatabase('mcp_canary')
     await shop.exec(`CREATE TABLE t (id INT PRIMARY KEY, note TEXT); INSERT INTO t VALUES (1, '${cell}')`)
     const { host, port } = engines.mysql
@@ -70,7 +68,6 @@ describeWith(['mysql', 'postgres'], 'secrets and the server for agents', (engine
   afterAll(async () => {
     await shop.drop()
     await here[Symbol.asyncDispose]()
-    await cli[Symbol.asyncDispose]()
   })
 
   // Broken once: the relaunch left out, the statement given as an argument, a module that reads secrets imported.
@@ -78,7 +75,7 @@ describeWith(['mysql', 'postgres'], 'secrets and the server for agents', (engine
     const watch = await here.write('watch.mjs', WATCH(here.folder))
     const env = { SHOP_PASSWORD: shop.password, SOMETHING: elsewhere, NODE_OPTIONS: `--import ${watch}` }
     // The option, as the variable is cut.
-    const { client, pid, stderr } = await overStdio(cli.bin, here.folder, 'legacy', {
+    const { client, pid, stderr } = await overStdio(inject('cli'), here.folder, 'legacy', {
       env,
       nodeArgs: ['--import', watch],
     })
@@ -133,22 +130,28 @@ describeWith(['mysql', 'postgres'], 'secrets and the server for agents', (engine
     for (const [where, text] of Object.entries(places)) expect(canaries.in(text), where).toEqual([])
     expect(written.join('\n')).not.toContain(cell)
 
-    const modules = async (of: (text: string) => boolean) => {
-      const names = (await readdir(here.folder)).filter((name) => name.startsWith('modules-'))
-      const texts = await Promise.all(names.map((name) => readFile(join(here.folder, name), 'utf8')))
-      return texts.filter(of)
-    }
-    const [ofServer, ...others] = await modules((text) => text.includes('/mcp/create-server.js'))
+    // What is in the files that a process has loaded, each by the modules that went into it.
+    const parts = JSON.parse(await readFile(join(inject('cli'), '../../..', INPUTS), 'utf8')) as Record<
+      string,
+      string[]
+    >
+    const names = (await readdir(here.folder)).filter((name) => name.startsWith('modules-'))
+    const processes = await Promise.all(
+      names.map(async (name) => {
+        const urls = (await readFile(join(here.folder, name), 'utf8')).split('\n')
+        return urls.flatMap((url) => (url.includes('/dist/cli/') ? parts[basename(url)]! : [url]))
+      }),
+    )
+    const [ofServer, ...others] = processes.filter((loaded) => loaded.includes('src/mcp/create-server.ts'))
     expect(others).toEqual([])
-    expect(ofServer).toContain('@modelcontextprotocol/server')
-    const loaded = ofServer!.split('\n')
+    expect(ofServer!.join()).toContain('@modelcontextprotocol/server')
     const FORBIDDEN =
-      /\/dist\/(drivers|run|remote)\/|\/node_modules\/(mysql2|pg|pg-.*|graphql|graphql-request|undici|e2b)\//
-    expect(loaded.filter((url) => FORBIDDEN.test(url))).toEqual([])
+      /^src\/(drivers|run|remote)\/|node_modules\/(mysql2|pg|pg-.*|graphql|graphql-request|undici|e2b)\//
+    expect(ofServer!.filter((module) => FORBIDDEN.test(module))).toEqual([])
     // Of what reads the configuration: the environment, and the words of options with what they need.
-    const config = loaded.flatMap((url) => /\/dist\/config\/(.*)\.js$/.exec(url)?.[1] ?? [])
+    const config = ofServer!.flatMap((module) => /^src\/config\/(.*)\.ts$/.exec(module)?.[1] ?? [])
     expect(config.sort()).toEqual(['environment', 'graphql-stream', 'pipeline-file', 'place', 'read-text-file'])
-    expect((await modules((text) => text.includes('/drivers/mysql/native.js'))).length).toBeGreaterThan(0)
+    expect(processes.filter((loaded) => loaded.includes('src/drivers/mysql/native.ts')).length).toBeGreaterThan(0)
     // Native code: Node's own, and the lock of the audit log.
     const native = [...new Set(memory.match(/\S+\.node$/gm) ?? [])]
     expect(native.filter((path) => !path.includes('fs-native-extensions'))).toEqual([])
@@ -156,9 +159,9 @@ describeWith(['mysql', 'postgres'], 'secrets and the server for agents', (engine
 
   it('stop a strict server from starting', SLOW, async () => {
     await expect(
-      overStdio(cli.bin, here.folder, 'legacy', { env: { SHOP_PASSWORD: 'x' }, args: ['--strict'] }),
+      overStdio(inject('cli'), here.folder, 'legacy', { env: { SHOP_PASSWORD: 'x' }, args: ['--strict'] }),
     ).rejects.toThrow()
-    const { client } = await overStdio(cli.bin, here.folder, 'legacy', { args: ['--strict'] })
+    const { client } = await overStdio(inject('cli'), here.folder, 'legacy', { args: ['--strict'] })
     expect((await call(client, 'connections_list')).ok).toBe(true)
   })
 })

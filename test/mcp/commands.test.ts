@@ -1,20 +1,13 @@
 import { spawn } from 'node:child_process'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, inject, it } from 'vitest'
 import { CLIENTS } from '../../src/mcp/client-snippets.js'
-import { type BuiltCli, buildCli } from './built-cli.js'
 import { BARE, place } from './support.js'
 
 const SLOW = { timeout: 60_000 }
 
 describe('airlock mcp', () => {
-  let cli: BuiltCli
-  beforeAll(async () => {
-    cli = await buildCli()
-  })
-  afterAll(() => cli[Symbol.asyncDispose]())
-
   const run = async (folder: string, args: readonly string[], env: Readonly<Record<string, string>> = {}) => {
-    const child = spawn(process.execPath, [cli.bin, ...args], { cwd: folder, env: { ...BARE, ...env } })
+    const child = spawn(process.execPath, [inject('cli'), ...args], { cwd: folder, env: { ...BARE, ...env } })
     child.stdin.end()
     const texts = { stdout: '', stderr: '' }
     for (const name of ['stdout', 'stderr'] as const) {

@@ -1,8 +1,8 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { settle, type TestDatabase } from '../../src/testing/index.js'
+import { type BuiltCli, buildCli } from '../setup/built-cli.js'
 import { describeWith } from '../setup/engines.js'
-import { type BuiltCli, buildCli } from './built-cli.js'
 import { call, ERAS, httpServer, overHttp, overStdio, type Place, place, proc } from './support.js'
 
 const SLOW = { timeout: 120_000 }

@@ -1,9 +1,8 @@
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { request } from 'node:http'
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, inject, it, onTestFinished } from 'vitest'
 import { Canaries, canary } from '../leaks/canaries.js'
-import { type BuiltCli, buildCli } from './built-cli.js'
 import { BARE, call, ERAS, httpServer, overHttp, type Place, place } from './support.js'
 
 const SLOW = { timeout: 60_000 }
@@ -37,18 +36,13 @@ function post(url: string, headers: Readonly<Record<string, string>>, body: unkn
 }
 
 describe('the server over HTTP', () => {
-  let cli: BuiltCli
   const token = canary('token')
   const hash = createHash('sha256').update(token).digest('hex')
-  beforeAll(async () => {
-    cli = await buildCli()
-  })
-  afterAll(() => cli[Symbol.asyncDispose]())
 
   const files = { connections: { files: { driver: 'files', root: '.' } } }
   const serve = async (http: Readonly<Record<string, unknown>>, run: (url: string, here: Place) => Promise<void>) => {
     await using here = await place({ ...files, mcp: { http } })
-    const server = await httpServer(cli.bin, here.folder)
+    const server = await httpServer(inject('cli'), here.folder)
     await run(server.url, here)
     server.child.kill('SIGTERM')
     expect(await server.ended).toBe(143)
@@ -117,7 +111,7 @@ describe('the server over HTTP', () => {
         ? { token, clientId: 'alice', scopes: [], expiresAt: Date.now() / 1000 + 60 }
         : token === 'old' ? { token, clientId: 'bob', scopes: [], expiresAt: 1 } : Promise.reject(new Error('secret text'))`,
     )
-    const { url } = await httpServer(cli.bin, here.folder)
+    const { url } = await httpServer(inject('cli'), here.folder)
     const [good, old, bad] = await Promise.all(
       ['good', 'old', 'bad'].map((word) => post(url, { authorization: `Bearer ${word}` })),
     )
@@ -138,7 +132,10 @@ describe('the server over HTTP', () => {
     ['a key is unknown', [], { verifyer: 'x' }, 2],
   ] as const)('does not start where %s', SLOW, async (_, args, http, code) => {
     await using here = await place({ ...files, mcp: { http } })
-    const child = spawn(process.execPath, [cli.bin, 'mcp', '--http', '0', ...args], { cwd: here.folder, env: BARE })
+    const child = spawn(process.execPath, [inject('cli'), 'mcp', '--http', '0', ...args], {
+      cwd: here.folder,
+      env: BARE,
+    })
     onTestFinished(() => void child.kill('SIGKILL'))
     let stderr = ''
     child.stderr.on('data', (chunk: Buffer) => {

@@ -1,17 +1,14 @@
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { afterAll, beforeAll, expect, inject, it } from 'vitest'
 import { readTelemetryEvents, type TelemetrySnapshot } from '../../src/sinks/index.js'
 import type { TestDatabase } from '../../src/testing/index.js'
 import { describeWith } from '../setup/engines.js'
-import { type BuiltCli, buildCli } from './built-cli.js'
 import { type Called, call, httpServer, overHttp, overStdio, type Place, place, readText } from './support.js'
 
 describeWith(['postgres'], 'many calls at once', (engines) => {
-  let cli: BuiltCli
   let here: Place
   let database: TestDatabase
   beforeAll(async () => {
-    cli = await buildCli()
     database = await engines.postgres.createDatabase('mcp_many')
     const { host, port } = engines.postgres
     const shop = { driver: 'postgres', host, port, database: database.name, user: database.user, password: '${env:PW}' }
@@ -23,7 +20,6 @@ describeWith(['postgres'], 'many calls at once', (engines) => {
   afterAll(async () => {
     await database.drop()
     await here[Symbol.asyncDispose]()
-    await cli[Symbol.asyncDispose]()
   })
 
   /** A hundred calls: half of them queries with a number of their own, a quarter without a child, a quarter wrong. */
@@ -40,8 +36,11 @@ describeWith(['postgres'], 'many calls at once', (engines) => {
   it('over stdio and HTTP: each gets its own answer, and every one is recorded once', {
     timeout: 300_000,
   }, async () => {
-    const http = await httpServer(cli.bin, here.folder)
-    const [a, b] = [await overStdio(cli.bin, here.folder, 'legacy'), await overHttp(http.url, { pin: '2026-07-28' })]
+    const http = await httpServer(inject('cli'), here.folder)
+    const [a, b] = [
+      await overStdio(inject('cli'), here.folder, 'legacy'),
+      await overHttp(http.url, { pin: '2026-07-28' }),
+    ]
     const [first, second] = await Promise.all([hundred(a.client, 1000), hundred(b, 2000)])
     for (const [answers, base] of [
       [first, 1000],

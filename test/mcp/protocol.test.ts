@@ -1,8 +1,7 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { CODES } from '../../src/errors/index.js'
 import type { TestDatabase } from '../../src/testing/index.js'
 import { describeWith } from '../setup/engines.js'
-import { type BuiltCli, buildCli } from './built-cli.js'
 import { call, ERAS, type Era, httpServer, overHttp, overStdio, type Place, place, readText } from './support.js'
 
 const SLOW = { timeout: 120_000 }
@@ -14,13 +13,11 @@ const PIPELINE = {
 }
 
 describeWith(['mysql', 'postgres'], 'agents over MCP', (engines) => {
-  let cli: BuiltCli
   let here: Place
   let shop: TestDatabase
   let warehouse: TestDatabase
 
   beforeAll(async () => {
-    cli = await buildCli()
     shop = await engines.mysql.createDatabase('mcp_shop')
     warehouse = await engines.postgres.createDatabase('mcp_wh')
     await shop.exec(`
@@ -73,12 +70,11 @@ describeWith(['mysql', 'postgres'], 'agents over MCP', (engines) => {
   afterAll(async () => {
     await Promise.all([shop.drop(), warehouse.drop()])
     await here[Symbol.asyncDispose]()
-    await cli[Symbol.asyncDispose]()
   })
 
   const connect = async (transport: 'stdio' | 'http', era: Era) => {
-    if (transport === 'stdio') return (await overStdio(cli.bin, here.folder, era)).client
-    return await overHttp((await httpServer(cli.bin, here.folder)).url, era)
+    if (transport === 'stdio') return (await overStdio(inject('cli'), here.folder, era)).client
+    return await overHttp((await httpServer(inject('cli'), here.folder)).url, era)
   }
 
   describe.each(ERAS)('in the era of %s', (_, era) => {

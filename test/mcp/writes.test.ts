@@ -1,11 +1,10 @@
 import { chmodSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import type { TestDatabase } from '../../src/testing/index.js'
 import { canary } from '../leaks/canaries.js'
 import { describeWith } from '../setup/engines.js'
-import { type BuiltCli, buildCli } from './built-cli.js'
 import { call, httpServer, overHttp, type Place, place } from './support.js'
 
 /** What an agent may try, of every kind. `FILE` is a path that the server could write. All of them, and many more, are tried
@@ -93,12 +92,6 @@ const STATE = {
 } as const
 
 describeWith(['mysql', 'postgres'], 'attempts of an agent to write', (engines) => {
-  let cli: BuiltCli
-  beforeAll(async () => {
-    cli = await buildCli()
-  })
-  afterAll(() => cli[Symbol.asyncDispose]())
-
   describe.each(['mysql', 'postgres'] as const)('to %s', (kind) => {
     let database: TestDatabase
     let here: Place
@@ -145,7 +138,7 @@ describeWith(['mysql', 'postgres'], 'attempts of an agent to write', (engines) =
       { timeout: 180_000 },
       async (connection) => {
         const before = await state()
-        const client = await overHttp((await httpServer(cli.bin, here.folder)).url, 'legacy')
+        const client = await overHttp((await httpServer(inject('cli'), here.folder)).url, 'legacy')
         const asked = await call(client, 'query_readonly', { connection, sql: 'SELECT id FROM t ORDER BY id' })
         expect(asked.data).toMatchObject({ rows: [[1], [2]], role_can_write: connection !== 'reader' })
         await Promise.all(

@@ -37,7 +37,8 @@ function demand(condition: boolean, what: string): void {
 function checkContents(manifest: Manifest, files: readonly string[]): void {
   const named = JSON.stringify([manifest.exports, manifest.bin]).match(/dist\/[^"]+/g) ?? []
   for (const file of named) demand(files.includes(file), `${file} is named in package.json and not in the tarball`)
-  for (const file of ['LICENSE', 'README.md']) demand(files.includes(file), `${file} is not in the tarball`)
+  for (const file of ['LICENSE', 'README.md', 'dist/cli/NOTICES.txt', 'dist/remote/NOTICES.txt'])
+    demand(files.includes(file), `${file} is not in the tarball`)
   const strange = files.filter((file) => /(^|\/)(test|bench|\.ci|docker)\/|\.(env|pem|key|tgz)$|(^|\/)\.env/.test(file))
   demand(strange.length === 0, `the tarball holds ${strange.join(', ')}`)
 }

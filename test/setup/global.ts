@@ -7,6 +7,7 @@ import {
   isMissing,
   startEngine,
 } from '../../src/testing/engines/index.js'
+import { buildCli } from './built-cli.js'
 
 /** An engine's facts, or the line that says why its suites are skipped. */
 export type EngineOffer = { readonly facts: EngineFacts } | { readonly missing: string }
@@ -14,13 +15,15 @@ export type EngineOffer = { readonly facts: EngineFacts } | { readonly missing: 
 declare module 'vitest' {
   export interface ProvidedContext {
     engines: Record<EngineName, EngineOffer>
+    /** The file that starts the command line, built from the sources. */
+    cli: string
   }
 }
 
-/** Finds or starts both engines once for the whole run; what it started is stopped at the end. AIRLOCK_REQUIRE_ENGINES
+/** Builds the command line and finds or starts both engines once for the whole run; what it started is stopped at the end. AIRLOCK_REQUIRE_ENGINES
  * (names, separated by commas) turns the lack of one into a failure. */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const [mysql, postgres] = await Promise.all([startEngine('mysql'), startEngine('postgres')])
+  const [mysql, postgres, cli] = await Promise.all([startEngine('mysql'), startEngine('postgres'), buildCli()])
   const started: Engine[] = []
   const required = (process.env['AIRLOCK_REQUIRE_ENGINES'] ?? '').split(',').map((name) => name.trim())
   const lacking: string[] = []
@@ -35,8 +38,9 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
     return { missing }
   }
   project.provide('engines', { mysql: offer(mysql), postgres: offer(postgres) })
+  project.provide('cli', cli.bin)
   const stop = async () => {
-    await Promise.all(started.map((engine) => engine.stop()))
+    await Promise.all([cli[Symbol.asyncDispose](), ...started.map((engine) => engine.stop())])
   }
   if (lacking.length > 0) {
     await stop()
