@@ -2,16 +2,11 @@ import { afterAll, beforeAll } from 'vitest'
 import { supabase } from '../../src/drivers/index.js'
 import { describeDriver, type Pgbouncer } from '../../src/testing/index.js'
 import { describePooled } from '../drivers/supabase-project.js'
-import { describeWith } from '../setup/engines.js'
 import { runner } from './runner.js'
-import { directFixture, pooledFixture } from './supabase-fixture.js'
+import { pooledFixture } from './supabase-fixture.js'
 
-describeWith(['postgres'], 'the direct endpoint', (on) => describeDriver(supabase, directFixture(on.postgres), runner))
-
-for (const [kind, pool_mode] of [
-  ['session_pooler', 'session'],
-  ['transaction_pooler', 'transaction'],
-] as const) {
+/** The suites against one kind of pooler: each in a file of its own, since each takes minutes. */
+export function conformPooled(kind: 'session_pooler' | 'transaction_pooler', pool_mode: string): void {
   describePooled(`a ${kind}`, (engine, start) => {
     let pooler: Pgbouncer
     beforeAll(async () => {

@@ -1,0 +1,3 @@
+import { conformPooled } from './supabase-pooled.js'
+
+conformPooled('session_pooler', 'session')

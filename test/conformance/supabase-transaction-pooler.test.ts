@@ -1,0 +1,3 @@
+import { conformPooled } from './supabase-pooled.js'
+
+conformPooled('transaction_pooler', 'transaction')
