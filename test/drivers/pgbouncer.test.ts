@@ -86,7 +86,8 @@ describePooled('Postgres through a PgBouncer in transaction mode', (engine, star
     expect(windowed).toMatchObject({ rowsCounted: 4, changes: { inserted: 4, deleted: 4 } })
     const difference = 'SELECT count(*) FROM (TABLE big EXCEPT ALL TABLE copy) d'
     expect(await project.database.rows(difference, 'admin')).toEqual([['0']])
-    expect((await source.describe({ table: 'big' })).estimatedRows).toBeUndefined()
+    // Unknown, until autovacuum has come by.
+    expect([undefined, 200_000]).toContain((await source.describe({ table: 'big' })).estimatedRows)
     expect((await target.outline(plan, [column('id', 'int32')])).targetExists).toBe(true)
     expect(await states()).toBe('')
     expect(await leftBehind(pooler, project)).toEqual(Array(POOL).fill(['Asia/Tokyo', '1234567ms', '0', '0', '0']))

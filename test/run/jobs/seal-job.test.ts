@@ -59,7 +59,9 @@ describe('a job that travels', () => {
 
   // Guard: the extra `$`. Without it a header called `$secret` came back as a Secret.
   it('keeps objects that look like its marks', () => {
-    const keys = fc.oneof(fc.constantFrom('$secret', '$$secret', '$', '$$'), fc.string())
+    // What reads the settings leaves `__proto__` out, which no setting is called.
+    const names = fc.string().filter((name) => name !== '__proto__')
+    const keys = fc.oneof(fc.constantFrom('$secret', '$$secret', '$', '$$'), names)
     const values = fc.oneof(fc.string(), fc.integer(), fc.boolean(), fc.constant(null), fc.array(fc.string()))
     const records = fc.dictionary(keys, fc.oneof(values, fc.dictionary(keys, values)))
     fc.assert(
