@@ -31,10 +31,15 @@ export class CreateRate {
     return this.#taken
   }
 
+  /** Whether whoever asks now need not wait. */
+  get isFree(): boolean {
+    return this.#taken < this.#options.concurrent
+  }
+
   /** Waits for a place, first come, first served. Throws SandboxFault `aborted`. */
   async reserve(signal: AbortSignal): Promise<Place> {
     if (signal.aborted) throw new SandboxFault('aborted')
-    if (this.#taken < this.#options.concurrent) this.#taken++
+    if (this.isFree) this.#taken++
     else await this.#handedOver(signal)
     return this.#place()
   }

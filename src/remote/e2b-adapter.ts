@@ -3,10 +3,9 @@ import { locateBundle, type WorkerBundle } from './bundle.js'
 import { SandboxBudget } from './cost.js'
 import { CreateRate } from './create-rate.js'
 import { E2BSandboxPort, type PortLimits } from './e2b-sandbox-port.js'
-import type { AttemptTimes } from './job-attempt.js'
 import type { SecretSearch } from './part-file.js'
 import { type RemoteEvent, RemoteEventLog } from './remote-event-log.js'
-import { RemoteRun } from './remote-run.js'
+import { RemoteRun, type RunTimes } from './remote-run.js'
 import type { RemoteSettings } from './remote-settings.js'
 import type { SandboxPort } from './sandbox-port.js'
 import { sweep } from './sweeper.js'
@@ -15,7 +14,14 @@ const ATTEMPTS = 3
 const CREATE_WAIT_MS = 500
 /** What earlier runs have left may wait for the next run. */
 const SWEEP_MS = 10_000
-const TIMES: Omit<AttemptTimes, 'deadlineMs'> = { helloMs: 20_000, beatMs: 5_000, silentBeats: 3 }
+/** A sandbox takes about five seconds to be created and to begin: a copy of a range that is sooner done cannot help. */
+const STRAGGLER_MS = 10_000
+const TIMES: Omit<RunTimes, 'deadlineMs'> = {
+  helloMs: 20_000,
+  beatMs: 5_000,
+  silentBeats: 3,
+  stragglerMs: STRAGGLER_MS,
+}
 
 export interface E2BAdapterOptions {
   /** `remote.e2b` of airlock.yaml. */
@@ -28,7 +34,7 @@ export interface E2BAdapterOptions {
   readonly bundle?: () => Promise<WorkerBundle>
   readonly limits?: Partial<PortLimits>
   /** Shorter ones are for tests. */
-  readonly times?: Partial<AttemptTimes>
+  readonly times?: Partial<RunTimes>
   readonly createWaitMs?: number
 }
 

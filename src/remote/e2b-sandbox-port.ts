@@ -36,7 +36,11 @@ export interface E2BPortOptions {
   /** The variables of this process: some of them would redirect or disable the client library. */
   readonly variables: Readonly<Record<string, string | undefined>>
   readonly limits?: Partial<PortLimits>
+  /** The client library; the one that this package depends on where it is not given. */
+  readonly library?: () => Promise<ClientLibrary>
 }
+
+type ClientLibrary = Pick<typeof import('e2b/dist/index.mjs'), 'E2B'>
 
 const LIMITS: PortLimits = {
   createMs: 60_000,
@@ -61,13 +65,15 @@ const DOWNLOADS = 64
 export class E2BSandboxPort implements SandboxPort {
   readonly #options: ClientOptions
   readonly #limits: PortLimits
+  readonly #library: () => Promise<ClientLibrary>
   readonly #answers = new RetryAfterListener()
   readonly #sandboxes = new Map<string, Sandbox>()
   #client: Promise<E2B> | undefined
   #agent: Promise<Agent> | undefined
 
   /** Throws CONFIG_INVALID where the environment would change what the client library does. */
-  constructor({ connection, variables, limits }: E2BPortOptions) {
+  constructor({ connection, variables, limits, library = openLibrary }: E2BPortOptions) {
+    this.#library = library
     this.#limits = { ...LIMITS, ...limits }
     this.#options = clientOptions(connection, variables, this.#limits.callMs)
   }
@@ -254,7 +260,7 @@ export class E2BSandboxPort implements SandboxPort {
     ms: number,
     work: (client: E2B, signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
-    this.#client ??= openClient(this.#options)
+    this.#client ??= this.#library().then(({ E2B }) => new E2B(this.#options))
     const client = await this.#client
     return await this.#bounded(signal, ms, {}, (bounded) => work(client, bounded))
   }
@@ -333,10 +339,9 @@ interface StreamOptions {
   readonly onStderr: (chunk: string) => void
 }
 
-async function openClient(options: ClientOptions): Promise<E2B> {
+async function openLibrary(): Promise<ClientLibrary> {
   // By its file: what `e2b` alone names is CommonJS that requires a module, which Node 20.18 cannot.
-  const { E2B } = await import('e2b/dist/index.mjs')
-  return new E2B(options)
+  return await import('e2b/dist/index.mjs')
 }
 
 async function openAgent(idleMs: number): Promise<Agent> {

@@ -73,6 +73,8 @@ export const REMOTE_EVENTS = {
   'sandbox.sweep_skipped': warn('sandbox {sandbox} was left alone: {class}'),
   'partition.lost': error('job {job} is lost after {attempt} attempts'),
   'partition.fenced': warn('a late result of job {job}, attempt {attempt}, was refused'),
+  'partition.copied': warn('job {job} reads a range once more: its first job has been at it for {seconds} s'),
+  'partition.outrun': info('job {job} is ended: another one was done with its range before'),
   'remote.metrics_failed': warn('the figures of sandbox {sandbox} could not be read: {class}'),
   'remote.cost_limit': error('no further sandbox: the cost limit is reached'),
 } as const satisfies Readonly<Record<string, RemoteEventSpec>>

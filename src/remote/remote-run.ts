@@ -17,6 +17,12 @@ import { SandboxFault } from './sandbox-fault.js'
 import { metadataOf } from './sandbox-metadata.js'
 import type { CreatedSandbox, SandboxPort } from './sandbox-port.js'
 
+/** Waiting times of a run, which tests shorten. */
+export interface RunTimes extends AttemptTimes {
+  /** How long a range of a table may take in any case before another job reads it too. */
+  readonly stragglerMs: number
+}
+
 export interface RemoteRunOptions {
   readonly run: string
   readonly deployment: string
@@ -26,7 +32,7 @@ export interface RemoteRunOptions {
   readonly events: RemoteEventLog
   readonly rate: CreateRate
   readonly budget: SandboxBudget
-  readonly times: AttemptTimes
+  readonly times: RunTimes
   readonly leaseSeconds: number
   /** How often a job is tried, each time in a new sandbox. */
   readonly attempts: number
@@ -84,15 +90,27 @@ export class RemoteRun {
     this.#options.events.emit(event, fields)
   }
 
+  /** How long a range of a table may take in any case before another job reads it too. */
+  get stragglerMs(): number {
+    return this.#options.times.stragglerMs
+  }
+
+  /** Whether one more job would have a sandbox at once: a place is free, and the budget has room. */
+  get hasRoom(): boolean {
+    return this.#options.rate.isFree && this.#options.budget.allowsOne
+  }
+
   /** Where the files of an attempt are kept. */
   folderOf(job: string, attempt: number): string {
     return join(this.#options.folder, job, String(attempt))
   }
 
   /** Does one job, in further attempts where that is right. Never throws for what happens to sandboxes: look at `status`
-   * and `failure`. An abort ends it as `cancelled`. */
-  async perform(job: RemoteJob, signal: AbortSignal): Promise<RemoteResult> {
+   * and `failure`. An abort ends it as `cancelled`; one whose reason is a RemoteFailure says with which event. */
+  async perform(job: RemoteJob, asked: AbortSignal): Promise<RemoteResult> {
     const { events } = this.#options
+    // All jobs of a run end with one signal, and each listens in several places: they listen to one of their own.
+    const signal = AbortSignal.any([asked])
     this.#jobs++
     for (let attempt = 1; ; attempt++) {
       let begun = false
@@ -116,13 +134,13 @@ export class RemoteRun {
       } catch (error) {
         failure = failureOf(error)
       }
-      const ended = { event: failure.event, class: failure.faultClass }
+      const why = { event: failure.event, class: failure.faultClass }
       const nothing = { report: undefined, files: [], missing: [] }
-      const none = { ...nothing, attempts: attempt, failure: ended, folder: this.folderOf(job.id, attempt) }
-      if (signal.aborted) return this.#cancelled(job, none)
+      const none = { ...nothing, attempts: attempt, failure: why, folder: this.folderOf(job.id, attempt) }
+      if (signal.aborted) return this.#cancelled(job, none, signal)
       if (failure.retry && this.#mayRepeat(job, attempt, begun, signal) && (await this.#pause(attempt, signal)))
         continue
-      if (signal.aborted) return this.#cancelled(job, none)
+      if (signal.aborted) return this.#cancelled(job, none, signal)
       events.emit('partition.lost', { job: job.id, attempt, class: failure.faultClass })
       return { status: 'failed', ...none }
     }
@@ -145,8 +163,10 @@ export class RemoteRun {
     }
   }
 
-  #cancelled(job: RemoteJob, none: Omit<RemoteResult, 'status'>): RemoteResult {
-    this.#options.events.emit('remote.cancelled', { job: job.id, attempt: none.attempts, class: 'aborted' })
+  #cancelled(job: RemoteJob, none: Omit<RemoteResult, 'status'>, { reason }: AbortSignal): RemoteResult {
+    const { event, faultClass } =
+      reason instanceof RemoteFailure ? reason : new RemoteFailure('remote.cancelled', 'aborted', false)
+    this.#options.events.emit(event, { job: job.id, attempt: none.attempts, class: faultClass })
     return { status: 'cancelled', ...none }
   }
 

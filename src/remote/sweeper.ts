@@ -118,14 +118,3 @@ async function killAgain(one: OwnSandbox, options: SweepOptions, signal: AbortSi
     return false
   }
 }
-
-/** What an ambiguous create has left: the sandboxes of exactly this try. Throws SandboxFault. */
-export async function findOrphans(
-  port: Pick<SandboxPort, 'list'>,
-  ids: Pick<SandboxIds, 'deployment' | 'run' | 'job' | 'attempt' | 'try'>,
-  signal: AbortSignal,
-): Promise<readonly string[]> {
-  const { deployment, run, job, attempt } = ids
-  const match = { app: APP, deployment, run, job, attempt: String(attempt), try: ids.try }
-  return (await port.list(match, signal)).map(({ id }) => id)
-}

@@ -6,7 +6,7 @@ import { classifySandboxError, faultOfStatus } from '../../src/remote/classify-s
 import { E2BSandboxPort, type PortLimits } from '../../src/remote/e2b-sandbox-port.js'
 import { SandboxFault } from '../../src/remote/sandbox-fault.js'
 import { type E2BFault, type E2BServer, startE2BServer } from '../../src/testing/index.js'
-import { bytesOf, faultOf, live, portTo, REQUEST, sandboxOn } from './e2b.js'
+import { bytesOf, describeLibraries, faultOf, live, portTo, REQUEST, sandboxOn } from './e2b.js'
 
 let server: E2BServer
 beforeAll(async () => {
@@ -31,334 +31,336 @@ const STALL_MS = 1500
 const short = (kind: string, limit: keyof PortLimits): Partial<PortLimits> =>
   kind.startsWith('stall') ? { [limit]: STALL_MS } : {}
 
-describe('calls to the platform', () => {
-  it.each([
-    ['invalid', 'invalid 400'],
-    ['unauthorized', 'auth'],
-    ['forbidden', 'auth 403'],
-    ['not-found', 'not_found 404'],
-    ['rate-limited', 'rate_limited'],
-    ['rate-limited-bare', 'rate_limited'],
-    ['busy', 'busy 503'],
-    ['server-error', 'server_error 500'],
-    ['bad-gateway', 'server_error 502'],
-    ['no-space', 'no_space 507'],
-    ['reset', 'connection_lost'],
-    ['reply-lost', 'connection_lost'],
-    ['stall', 'deadline'],
-  ] as const)('create: %s is %s', async (kind, expected) => {
-    inject({ at: 'create', kind, times: 'always' })
-    expect(await faultOf(portTo(server, short(kind, 'createMs')).create(REQUEST, live()))).toBe(expected)
-    // Nothing is repeated unseen.
-    expect(hits()).toBe(1)
-  })
-
-  it.each([
-    ['list', (port: E2BSandboxPort) => port.list({ app: 'airlock' }, live())],
-    ['kill', (port: E2BSandboxPort, id: string) => port.kill(id, live())],
-    ['timeout', (port: E2BSandboxPort, id: string) => port.extend(id, 60, live())],
-    ['network', (port: E2BSandboxPort, id: string) => port.restrict(id, { allowOut: [] }, live())],
-    ['metrics', (port: E2BSandboxPort, id: string) => port.metrics(id, live())],
-  ] as const)('%s: 500, 429, a reset and silence are what they are', async (at, call) => {
-    const { port, id } = await sandboxOn(server, { callMs: STALL_MS })
-    const found: string[] = []
-    for (const kind of ['server-error', 'rate-limited', 'reset', 'stall', 'unauthorized', 'busy'] as const) {
-      inject({ at, kind } as E2BFault)
-      found.push(await faultOf(call(port, id)))
+describeLibraries(() => {
+  describe('calls to the platform', () => {
+    it.each([
+      ['invalid', 'invalid 400'],
+      ['unauthorized', 'auth'],
+      ['forbidden', 'auth 403'],
+      ['not-found', 'not_found 404'],
+      ['rate-limited', 'rate_limited'],
+      ['rate-limited-bare', 'rate_limited'],
+      ['busy', 'busy 503'],
+      ['server-error', 'server_error 500'],
+      ['bad-gateway', 'server_error 502'],
+      ['no-space', 'no_space 507'],
+      ['reset', 'connection_lost'],
+      ['reply-lost', 'connection_lost'],
+      ['stall', 'deadline'],
+    ] as const)('create: %s is %s', async (kind, expected) => {
+      inject({ at: 'create', kind, times: 'always' })
+      expect(await faultOf(portTo(server, short(kind, 'createMs')).create(REQUEST, live()))).toBe(expected)
+      // Nothing is repeated unseen.
       expect(hits()).toBe(1)
-    }
-    expect(found).toEqual(['server_error 500', 'rate_limited', 'connection_lost', 'deadline', 'auth', 'busy 503'])
-  })
-
-  it('of a sandbox that is gone say so', async () => {
-    const { port, id } = await sandboxOn(server)
-    await server.killSandbox(id)
-    expect(await faultOf(port.extend(id, 60, live()))).toBe('gone')
-    expect(await faultOf(port.restrict(id, { allowOut: [] }, live()))).toBe('gone')
-    expect(await faultOf(port.metrics(id, live()))).toBe('gone')
-  })
-
-  it('carry how long the platform asks to wait, each its own', async () => {
-    const port = portTo(server)
-    const waits = async (retryAfterSeconds: number | undefined) => {
-      if (retryAfterSeconds === undefined) inject({ at: 'create', kind: 'rate-limited-bare' })
-      else inject({ at: 'create', kind: 'rate-limited', retryAfterSeconds })
-      return await port.create(REQUEST, live()).then(
-        () => 'none',
-        (error: SandboxFault) => error.retryAfterMs,
-      )
-    }
-    expect([await waits(7), await waits(undefined), await waits(2)]).toEqual([7000, undefined, 2000])
-  })
-
-  it('with a wrong key are refused', async () => {
-    expect(await faultOf(portTo(server, {}, 'wrong').create(REQUEST, live()))).toBe('auth')
-  })
-
-  it('given up by the caller are aborted, before and meanwhile', async () => {
-    const port = portTo(server)
-    expect(await faultOf(port.create(REQUEST, AbortSignal.abort()))).toBe('aborted')
-    inject({ at: 'create', kind: 'stall' })
-    const scope = new AbortController()
-    const pending = faultOf(port.create(REQUEST, scope.signal))
-    await expect.poll(hits).toBe(1)
-    scope.abort()
-    expect(await pending).toBe('aborted')
-  })
-
-  it('that nobody answers lost their connection', async () => {
-    const apiKey = new Secret('key', 'api_key')
-    const port = new E2BSandboxPort({
-      connection: { apiKey, domain: 'x.invalid', apiUrl: 'http://127.0.0.1:9', sandboxUrl: 'http://127.0.0.1:9' },
-      variables: {},
     })
-    onTestFinished(() => port.close())
-    expect(await faultOf(port.create(REQUEST, live()))).toBe('connection_lost')
-  })
 
-  it.each([
-    ['no JSON', 'nonsense', 'unknown'],
-    ['an id that is no id', JSON.stringify({ sandboxID: '../../x', envdVersion: '0.6.1' }), 'server_error'],
-  ])('answered with %s are failures', async (_, body, expected) => {
-    const port = await fakePort((_request, response) => {
-      response.writeHead(201, { 'content-type': 'application/json' }).end(body)
+    it.each([
+      ['list', (port: E2BSandboxPort) => port.list({ app: 'airlock' }, live())],
+      ['kill', (port: E2BSandboxPort, id: string) => port.kill(id, live())],
+      ['timeout', (port: E2BSandboxPort, id: string) => port.extend(id, 60, live())],
+      ['network', (port: E2BSandboxPort, id: string) => port.restrict(id, { allowOut: [] }, live())],
+      ['metrics', (port: E2BSandboxPort, id: string) => port.metrics(id, live())],
+    ] as const)('%s: 500, 429, a reset and silence are what they are', async (at, call) => {
+      const { port, id } = await sandboxOn(server, { callMs: STALL_MS })
+      const found: string[] = []
+      for (const kind of ['server-error', 'rate-limited', 'reset', 'stall', 'unauthorized', 'busy'] as const) {
+        inject({ at, kind } as E2BFault)
+        found.push(await faultOf(call(port, id)))
+        expect(hits()).toBe(1)
+      }
+      expect(found).toEqual(['server_error 500', 'rate_limited', 'connection_lost', 'deadline', 'auth', 'busy 503'])
     })
-    expect(await faultOf(port.create(REQUEST, live()))).toBe(expected)
-  })
 
-  it('list nothing that was not asked for, also where the platform does not filter', async () => {
-    const all = ['d1', 'd2'].map((deployment, n) => ({
-      ...{ sandboxID: `s${n}`, templateID: 'base', clientID: 'c', state: 'running', envdVersion: '0.6.1' },
-      ...{ startedAt: new Date().toISOString(), endAt: new Date().toISOString(), cpuCount: 2, memoryMB: 512 },
-      metadata: { app: 'airlock', deployment },
-    }))
-    const port = await fakePort((_request, response) => {
-      response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(all))
+    it('of a sandbox that is gone say so', async () => {
+      const { port, id } = await sandboxOn(server)
+      await server.killSandbox(id)
+      expect(await faultOf(port.extend(id, 60, live()))).toBe('gone')
+      expect(await faultOf(port.restrict(id, { allowOut: [] }, live()))).toBe('gone')
+      expect(await faultOf(port.metrics(id, live()))).toBe('gone')
     })
-    const found = await port.list({ app: 'airlock', deployment: 'd2' }, live())
-    expect(found.map(({ id }) => id)).toEqual(['s1'])
-  })
 
-  it('answered with pages that never end are failures', async () => {
-    const port = await fakePort((_request, response) => {
-      response.writeHead(200, { 'content-type': 'application/json', 'x-next-token': 'again' }).end('[]')
+    it('carry how long the platform asks to wait, each its own', async () => {
+      const port = portTo(server)
+      const waits = async (retryAfterSeconds: number | undefined) => {
+        if (retryAfterSeconds === undefined) inject({ at: 'create', kind: 'rate-limited-bare' })
+        else inject({ at: 'create', kind: 'rate-limited', retryAfterSeconds })
+        return await port.create(REQUEST, live()).then(
+          () => 'none',
+          (error: SandboxFault) => error.retryAfterMs,
+        )
+      }
+      expect([await waits(7), await waits(undefined), await waits(2)]).toEqual([7000, undefined, 2000])
     })
-    expect(await faultOf(port.list({}, live()))).toBe('server_error')
-  })
-})
 
-describe('downloads', () => {
-  const get = async (kind: Extract<E2BFault, { at: 'download' }>['kind'], from = 0) => {
-    const { port, id } = await sandboxOn(server, short(kind, 'idleMs'))
-    await port.upload(id, 'file', Buffer.alloc(500_000, 'x'), live())
-    inject({ at: 'download', kind, times: 'always' })
-    const outcome = await faultOf(port.download(id, 'file', from, live()).then(bytesOf))
-    expect(hits()).toBe(1)
-    return outcome
-  }
-
-  it.each([
-    ['not-found', 'not_found 404'],
-    ['invalid', 'invalid 400'],
-    ['unauthorized', 'auth 401'],
-    ['forbidden', 'auth 403'],
-    ['rate-limited', 'rate_limited 429'],
-    ['server-error', 'server_error 500'],
-    ['bad-gateway', 'server_error 502'],
-    ['busy', 'busy 503'],
-    ['no-space', 'no_space 507'],
-    ['reset', 'connection_lost'],
-    ['reset-in-body', 'connection_lost'],
-    ['fin-early', 'connection_lost'],
-    ['stall', 'deadline'],
-    ['stall-in-body', 'deadline'],
-  ] as const)('%s is %s', async (kind, expected) => {
-    expect(await get(kind)).toBe(expected)
-  })
-
-  it.each([['short'], ['bit-flip'], ['garbage']] as const)('%s is success: only a digest tells', async (kind) => {
-    expect(await get(kind)).toBe('none')
-  })
-
-  it('of a file that is not there is not_found', async () => {
-    const { port, id } = await sandboxOn(server)
-    expect(await faultOf(port.download(id, 'nothing', 0, live()))).toBe('not_found 404')
-  })
-
-  it('of a sandbox that is gone, before and meanwhile, is gone', async () => {
-    const { port, id } = await sandboxOn(server, { idleMs: 5000 })
-    await port.upload(id, 'file', Buffer.alloc(8_000_000, 'x'), live())
-    inject({ at: 'download', kind: 'stall-in-body', after: 100_000 })
-    const reading = faultOf(port.download(id, 'file', 0, live()).then(bytesOf))
-    await expect.poll(hits).toBe(1)
-    await server.killSandbox(id)
-    expect(await reading).toBe('gone')
-    expect(await faultOf(port.download(id, 'file', 0, live()))).toBe('gone 502')
-  })
-
-  it('given up by the caller are aborted', async () => {
-    const { port, id } = await sandboxOn(server)
-    await port.upload(id, 'file', Buffer.alloc(500_000, 'x'), live())
-    const scope = new AbortController()
-    inject({ at: 'download', kind: 'stall-in-body' })
-    const reading = faultOf(port.download(id, 'file', 0, scope.signal).then(bytesOf))
-    await expect.poll(hits).toBe(1)
-    scope.abort()
-    expect(await reading).toBe('aborted')
-  })
-
-  it.each([
-    ['a redirect', 302, { location: '/elsewhere' }, 'refused 302'],
-    ['a range that is ignored', 200, {}, 'server_error 200'],
-    ['another range', 206, { 'content-range': 'bytes 0-9/10' }, 'server_error 206'],
-    ['no range that is there', 416, {}, 'invalid 416'],
-  ] as const)('answered with %s are failures', async (_, status, headers, expected) => {
-    const port = await fakePort((request, response) => {
-      if (request.method === 'POST') respondCreated(response)
-      else response.writeHead(status, headers).end('0123456789')
+    it('with a wrong key are refused', async () => {
+      expect(await faultOf(portTo(server, {}, 'wrong').create(REQUEST, live()))).toBe('auth')
     })
-    const { id } = await port.create(REQUEST, live())
-    expect(await faultOf(port.download(id, 'file', 5, live()).then(bytesOf))).toBe(expected)
-  })
 
-  it('work without a signature where a sandbox has no token', async () => {
-    const port = await fakePort((request, response) => {
-      const body = { sandboxID: 'abc', envdVersion: '0.6.1', templateID: 'base', clientID: 'c' }
-      if (request.method === 'POST') {
-        response.writeHead(201, { 'content-type': 'application/json' }).end(JSON.stringify(body))
-      } else response.writeHead(200).end(request.url)
+    it('given up by the caller are aborted, before and meanwhile', async () => {
+      const port = portTo(server)
+      expect(await faultOf(port.create(REQUEST, AbortSignal.abort()))).toBe('aborted')
+      inject({ at: 'create', kind: 'stall' })
+      const scope = new AbortController()
+      const pending = faultOf(port.create(REQUEST, scope.signal))
+      await expect.poll(hits).toBe(1)
+      scope.abort()
+      expect(await pending).toBe('aborted')
     })
-    const { id } = await port.create(REQUEST, live())
-    const url = String(await bytesOf(await port.download(id, 'file', 0, live())))
-    expect(url).toContain('path=file')
-    expect(url).not.toContain('signature')
-  })
 
-  it('that are compressed nevertheless are failures', async () => {
-    const port = await fakePort((request, response) => {
-      if (request.method === 'POST') respondCreated(response)
-      else response.writeHead(200, { 'content-encoding': 'gzip' }).end('x')
+    it('that nobody answers lost their connection', async () => {
+      const apiKey = new Secret('key', 'api_key')
+      const port = new E2BSandboxPort({
+        connection: { apiKey, domain: 'x.invalid', apiUrl: 'http://127.0.0.1:9', sandboxUrl: 'http://127.0.0.1:9' },
+        variables: {},
+      })
+      onTestFinished(() => port.close())
+      expect(await faultOf(port.create(REQUEST, live()))).toBe('connection_lost')
     })
-    const { id } = await port.create(REQUEST, live())
-    expect(await faultOf(port.download(id, 'file', 0, live()).then(bytesOf))).toBe('server_error 200')
-  })
-})
 
-describe('other calls to a sandbox', () => {
-  it.each([
-    ['invalid', 'invalid'],
-    ['unauthorized', 'auth'],
-    ['not-found', 'not_found'],
-    ['server-error', 'server_error 500'],
-    ['bad-gateway', 'server_error'],
-    ['busy', 'busy 503'],
-    ['no-space', 'no_space'],
-    ['reset', 'connection_lost'],
-    ['stall', 'deadline'],
-  ] as const)('upload: %s is %s', async (kind, expected) => {
-    const { port, id } = await sandboxOn(server, short(kind, 'uploadMs'))
-    inject({ at: 'upload', kind, times: 'always' })
-    expect(await faultOf(port.upload(id, 'file', Buffer.from('x'), live()))).toBe(expected)
-    expect(hits()).toBe(1)
+    it.each([
+      ['no JSON', 'nonsense', 'unknown'],
+      ['an id that is no id', JSON.stringify({ sandboxID: '../../x', envdVersion: '0.6.1' }), 'server_error'],
+    ])('answered with %s are failures', async (_, body, expected) => {
+      const port = await fakePort((_request, response) => {
+        response.writeHead(201, { 'content-type': 'application/json' }).end(body)
+      })
+      expect(await faultOf(port.create(REQUEST, live()))).toBe(expected)
+    })
+
+    it('list nothing that was not asked for, also where the platform does not filter', async () => {
+      const all = ['d1', 'd2'].map((deployment, n) => ({
+        ...{ sandboxID: `s${n}`, templateID: 'base', clientID: 'c', state: 'running', envdVersion: '0.6.1' },
+        ...{ startedAt: new Date().toISOString(), endAt: new Date().toISOString(), cpuCount: 2, memoryMB: 512 },
+        metadata: { app: 'airlock', deployment },
+      }))
+      const port = await fakePort((_request, response) => {
+        response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(all))
+      })
+      const found = await port.list({ app: 'airlock', deployment: 'd2' }, live())
+      expect(found.map(({ id }) => id)).toEqual(['s1'])
+    })
+
+    it('answered with pages that never end are failures', async () => {
+      const port = await fakePort((_request, response) => {
+        response.writeHead(200, { 'content-type': 'application/json', 'x-next-token': 'again' }).end('[]')
+      })
+      expect(await faultOf(port.list({}, live()))).toBe('server_error')
+    })
   })
 
-  it.each([
-    ['stat', (port: E2BSandboxPort, id: string) => port.sizeOf(id, 'file', live())],
-    ['listDir', (port: E2BSandboxPort, id: string) => port.listFiles(id, '.', live())],
-  ] as const)('%s: what the sandbox says and what the connection does', async (at, call) => {
-    const { port, id } = await sandboxOn(server, { callMs: STALL_MS })
-    await port.upload(id, 'file', Buffer.from('x'), live())
-    const found: string[] = []
-    for (const kind of [
-      'invalid',
-      'unauthorized',
-      'forbidden',
-      'server-error',
-      'bad-gateway',
-      'reset',
-      'stall',
-    ] as const) {
-      inject({ at, kind })
-      found.push(await faultOf(call(port, id)))
+  describe('downloads', () => {
+    const get = async (kind: Extract<E2BFault, { at: 'download' }>['kind'], from = 0) => {
+      const { port, id } = await sandboxOn(server, short(kind, 'idleMs'))
+      await port.upload(id, 'file', Buffer.alloc(500_000, 'x'), live())
+      inject({ at: 'download', kind, times: 'always' })
+      const outcome = await faultOf(port.download(id, 'file', from, live()).then(bytesOf))
       expect(hits()).toBe(1)
+      return outcome
     }
-    expect(found).toEqual(['invalid', 'auth', 'auth', 'server_error', 'server_error', 'connection_lost', 'deadline'])
+
+    it.each([
+      ['not-found', 'not_found 404'],
+      ['invalid', 'invalid 400'],
+      ['unauthorized', 'auth 401'],
+      ['forbidden', 'auth 403'],
+      ['rate-limited', 'rate_limited 429'],
+      ['server-error', 'server_error 500'],
+      ['bad-gateway', 'server_error 502'],
+      ['busy', 'busy 503'],
+      ['no-space', 'no_space 507'],
+      ['reset', 'connection_lost'],
+      ['reset-in-body', 'connection_lost'],
+      ['fin-early', 'connection_lost'],
+      ['stall', 'deadline'],
+      ['stall-in-body', 'deadline'],
+    ] as const)('%s is %s', async (kind, expected) => {
+      expect(await get(kind)).toBe(expected)
+    })
+
+    it.each([['short'], ['bit-flip'], ['garbage']] as const)('%s is success: only a digest tells', async (kind) => {
+      expect(await get(kind)).toBe('none')
+    })
+
+    it('of a file that is not there is not_found', async () => {
+      const { port, id } = await sandboxOn(server)
+      expect(await faultOf(port.download(id, 'nothing', 0, live()))).toBe('not_found 404')
+    })
+
+    it('of a sandbox that is gone, before and meanwhile, is gone', async () => {
+      const { port, id } = await sandboxOn(server, { idleMs: 5000 })
+      await port.upload(id, 'file', Buffer.alloc(8_000_000, 'x'), live())
+      inject({ at: 'download', kind: 'stall-in-body', after: 100_000 })
+      const reading = faultOf(port.download(id, 'file', 0, live()).then(bytesOf))
+      await expect.poll(hits).toBe(1)
+      await server.killSandbox(id)
+      expect(await reading).toBe('gone')
+      expect(await faultOf(port.download(id, 'file', 0, live()))).toBe('gone 502')
+    })
+
+    it('given up by the caller are aborted', async () => {
+      const { port, id } = await sandboxOn(server)
+      await port.upload(id, 'file', Buffer.alloc(500_000, 'x'), live())
+      const scope = new AbortController()
+      inject({ at: 'download', kind: 'stall-in-body' })
+      const reading = faultOf(port.download(id, 'file', 0, scope.signal).then(bytesOf))
+      await expect.poll(hits).toBe(1)
+      scope.abort()
+      expect(await reading).toBe('aborted')
+    })
+
+    it.each([
+      ['a redirect', 302, { location: '/elsewhere' }, 'refused 302'],
+      ['a range that is ignored', 200, {}, 'server_error 200'],
+      ['another range', 206, { 'content-range': 'bytes 0-9/10' }, 'server_error 206'],
+      ['no range that is there', 416, {}, 'invalid 416'],
+    ] as const)('answered with %s are failures', async (_, status, headers, expected) => {
+      const port = await fakePort((request, response) => {
+        if (request.method === 'POST') respondCreated(response)
+        else response.writeHead(status, headers).end('0123456789')
+      })
+      const { id } = await port.create(REQUEST, live())
+      expect(await faultOf(port.download(id, 'file', 5, live()).then(bytesOf))).toBe(expected)
+    })
+
+    it('work without a signature where a sandbox has no token', async () => {
+      const port = await fakePort((request, response) => {
+        const body = { sandboxID: 'abc', envdVersion: '0.6.1', templateID: 'base', clientID: 'c' }
+        if (request.method === 'POST') {
+          response.writeHead(201, { 'content-type': 'application/json' }).end(JSON.stringify(body))
+        } else response.writeHead(200).end(request.url)
+      })
+      const { id } = await port.create(REQUEST, live())
+      const url = String(await bytesOf(await port.download(id, 'file', 0, live())))
+      expect(url).toContain('path=file')
+      expect(url).not.toContain('signature')
+    })
+
+    it('that are compressed nevertheless are failures', async () => {
+      const port = await fakePort((request, response) => {
+        if (request.method === 'POST') respondCreated(response)
+        else response.writeHead(200, { 'content-encoding': 'gzip' }).end('x')
+      })
+      const { id } = await port.create(REQUEST, live())
+      expect(await faultOf(port.download(id, 'file', 0, live()).then(bytesOf))).toBe('server_error 200')
+    })
   })
 
-  it('of a sandbox that is gone are gone, by all the names that the library has for it', async () => {
-    const { port, id } = await sandboxOn(server)
-    await server.killSandbox(id)
-    const request = { command: 'true', timeoutMs: 1000, onStdout: nothing, onStderr: nothing }
-    const found = [
-      await faultOf(port.upload(id, 'file', Buffer.from('x'), live())),
-      await faultOf(port.sizeOf(id, 'file', live())),
-      await faultOf(port.listFiles(id, '.', live())),
-      await faultOf(port.start(id, request, live())),
-      await faultOf(port.attach(id, 1, request, live())),
-      await faultOf(port.download(id, 'file', 0, live())),
-    ]
-    expect(found.map((one) => one.split(' ')[0])).toEqual(['gone', 'gone', 'gone', 'gone', 'gone', 'gone'])
+  describe('other calls to a sandbox', () => {
+    it.each([
+      ['invalid', 'invalid'],
+      ['unauthorized', 'auth'],
+      ['not-found', 'not_found'],
+      ['server-error', 'server_error 500'],
+      ['bad-gateway', 'server_error'],
+      ['busy', 'busy 503'],
+      ['no-space', 'no_space'],
+      ['reset', 'connection_lost'],
+      ['stall', 'deadline'],
+    ] as const)('upload: %s is %s', async (kind, expected) => {
+      const { port, id } = await sandboxOn(server, short(kind, 'uploadMs'))
+      inject({ at: 'upload', kind, times: 'always' })
+      expect(await faultOf(port.upload(id, 'file', Buffer.from('x'), live()))).toBe(expected)
+      expect(hits()).toBe(1)
+    })
+
+    it.each([
+      ['stat', (port: E2BSandboxPort, id: string) => port.sizeOf(id, 'file', live())],
+      ['listDir', (port: E2BSandboxPort, id: string) => port.listFiles(id, '.', live())],
+    ] as const)('%s: what the sandbox says and what the connection does', async (at, call) => {
+      const { port, id } = await sandboxOn(server, { callMs: STALL_MS })
+      await port.upload(id, 'file', Buffer.from('x'), live())
+      const found: string[] = []
+      for (const kind of [
+        'invalid',
+        'unauthorized',
+        'forbidden',
+        'server-error',
+        'bad-gateway',
+        'reset',
+        'stall',
+      ] as const) {
+        inject({ at, kind })
+        found.push(await faultOf(call(port, id)))
+        expect(hits()).toBe(1)
+      }
+      expect(found).toEqual(['invalid', 'auth', 'auth', 'server_error', 'server_error', 'connection_lost', 'deadline'])
+    })
+
+    it('of a sandbox that is gone are gone, by all the names that the library has for it', async () => {
+      const { port, id } = await sandboxOn(server)
+      await server.killSandbox(id)
+      const request = { command: 'true', timeoutMs: 1000, onStdout: nothing, onStderr: nothing }
+      const found = [
+        await faultOf(port.upload(id, 'file', Buffer.from('x'), live())),
+        await faultOf(port.sizeOf(id, 'file', live())),
+        await faultOf(port.listFiles(id, '.', live())),
+        await faultOf(port.start(id, request, live())),
+        await faultOf(port.attach(id, 1, request, live())),
+        await faultOf(port.download(id, 'file', 0, live())),
+      ]
+      expect(found.map((one) => one.split(' ')[0])).toEqual(['gone', 'gone', 'gone', 'gone', 'gone', 'gone'])
+    })
+
+    it('of a sandbox that this port has never seen are gone', async () => {
+      expect(await faultOf(portTo(server).sizeOf('unknown', 'file', live()))).toBe('gone')
+    })
   })
 
-  it('of a sandbox that this port has never seen are gone', async () => {
-    expect(await faultOf(portTo(server).sizeOf('unknown', 'file', live()))).toBe('gone')
-  })
-})
+  describe('commands', () => {
+    const request = { command: 'echo a; sleep 30', timeoutMs: 20_000, onStdout: nothing, onStderr: nothing }
 
-describe('commands', () => {
-  const request = { command: 'echo a; sleep 30', timeoutMs: 20_000, onStdout: nothing, onStderr: nothing }
+    it.each([
+      ['invalid', 'invalid 400'],
+      ['unauthorized', 'auth'],
+      ['forbidden', 'auth 403'],
+      ['server-error', 'server_error 500'],
+      ['bad-gateway', 'server_error'],
+      ['reset', 'connection_lost'],
+      ['stall', 'deadline'],
+    ] as const)('start: %s is %s', async (kind, expected) => {
+      const { port, id } = await sandboxOn(server, short(kind, 'startMs'))
+      inject({ at: 'start', kind, times: 'always' })
+      expect(await faultOf(port.start(id, request, live()))).toBe(expected)
+      expect(hits()).toBe(1)
+    })
 
-  it.each([
-    ['invalid', 'invalid 400'],
-    ['unauthorized', 'auth'],
-    ['forbidden', 'auth 403'],
-    ['server-error', 'server_error 500'],
-    ['bad-gateway', 'server_error'],
-    ['reset', 'connection_lost'],
-    ['stall', 'deadline'],
-  ] as const)('start: %s is %s', async (kind, expected) => {
-    const { port, id } = await sandboxOn(server, short(kind, 'startMs'))
-    inject({ at: 'start', kind, times: 'always' })
-    expect(await faultOf(port.start(id, request, live()))).toBe(expected)
-    expect(hits()).toBe(1)
-  })
+    it.each([
+      ['cut', 'connection_lost'],
+      ['no-end', 'unknown'],
+      ['sandbox-killed', 'gone'],
+      ['sandbox-expired', 'gone'],
+    ] as const)('stream: %s is %s', async (kind, expected) => {
+      const { port, id } = await sandboxOn(server)
+      inject({ at: 'stream', kind, after: 1 })
+      const command = await port.start(id, { ...request, command: 'echo a; sleep 1' }, live())
+      expect(await faultOf(command.ended)).toBe(expected)
+      expect(hits()).toBe(1)
+    })
 
-  it.each([
-    ['cut', 'connection_lost'],
-    ['no-end', 'unknown'],
-    ['sandbox-killed', 'gone'],
-    ['sandbox-expired', 'gone'],
-  ] as const)('stream: %s is %s', async (kind, expected) => {
-    const { port, id } = await sandboxOn(server)
-    inject({ at: 'stream', kind, after: 1 })
-    const command = await port.start(id, { ...request, command: 'echo a; sleep 1' }, live())
-    expect(await faultOf(command.ended)).toBe(expected)
-    expect(hits()).toBe(1)
-  })
+    it('killed from outside end with their signal', async () => {
+      const { port, id } = await sandboxOn(server)
+      inject({ at: 'stream', kind: 'process-killed', after: 1 })
+      const command = await port.start(id, request, live())
+      expect(await command.ended).toEqual({ exitCode: -1, signal: 'SIGKILL' })
+    })
 
-  it('killed from outside end with their signal', async () => {
-    const { port, id } = await sandboxOn(server)
-    inject({ at: 'stream', kind: 'process-killed', after: 1 })
-    const command = await port.start(id, request, live())
-    expect(await command.ended).toEqual({ exitCode: -1, signal: 'SIGKILL' })
-  })
+    it.each([
+      ['refused', /^(invalid|server_error|not_found)$/],
+      ['reset', /^connection_lost$/],
+      ['stall', /^deadline$/],
+      ['server-error', /^server_error$/],
+    ] as const)('stdin: %s is a fault', async (kind, expected) => {
+      const { port, id } = await sandboxOn(server, short(kind, 'callMs'))
+      const command = await port.start(id, request, live())
+      inject({ at: 'stdin', kind })
+      expect(await faultOf(command.write('x\n', live()))).toMatch(expected)
+      expect(hits()).toBe(1)
+    })
 
-  it.each([
-    ['refused', /^(invalid|server_error|not_found)$/],
-    ['reset', /^connection_lost$/],
-    ['stall', /^deadline$/],
-    ['server-error', /^server_error$/],
-  ] as const)('stdin: %s is a fault', async (kind, expected) => {
-    const { port, id } = await sandboxOn(server, short(kind, 'callMs'))
-    const command = await port.start(id, request, live())
-    inject({ at: 'stdin', kind })
-    expect(await faultOf(command.write('x\n', live()))).toMatch(expected)
-    expect(hits()).toBe(1)
-  })
-
-  it('that are not there cannot be listened to', async () => {
-    const { port, id } = await sandboxOn(server)
-    expect(await faultOf(port.attach(id, 4_000_000, request, live()))).toBe('not_found')
+    it('that are not there cannot be listened to', async () => {
+      const { port, id } = await sandboxOn(server)
+      expect(await faultOf(port.attach(id, 4_000_000, request, live()))).toBe('not_found')
+    })
   })
 })
 

@@ -1,6 +1,6 @@
-import { onTestFinished } from 'vitest'
+import { beforeAll, describe, onTestFinished } from 'vitest'
 import { Secret } from '../../src/masking/index.js'
-import { E2BSandboxPort, type PortLimits } from '../../src/remote/e2b-sandbox-port.js'
+import { type E2BPortOptions, E2BSandboxPort, type PortLimits } from '../../src/remote/e2b-sandbox-port.js'
 import type { RemoteEventFields, RemoteEventName, RemoteEventPort } from '../../src/remote/events.js'
 import type { RetryOptions } from '../../src/remote/fault-retry.js'
 import { SandboxFault } from '../../src/remote/sandbox-fault.js'
@@ -16,6 +16,37 @@ export const REQUEST: CreateRequest = {
   network: { allowOut: [] },
 }
 
+type Library = NonNullable<E2BPortOptions['library']>
+
+/** An older library. Any logger makes it fail at every answer with "must return new Response()", so it gets none. */
+async function older(): ReturnType<Library> {
+  const { E2B } = (await import('e2b-2.45/dist/index.mjs')) as unknown as Awaited<ReturnType<Library>>
+  class Older extends E2B {
+    constructor({ logger: _, ...options }: NonNullable<ConstructorParameters<typeof E2B>[0]>) {
+      super(options)
+    }
+  }
+  return { E2B: Older }
+}
+
+/** The client library that this package depends on, and one that asks for the endpoints of the generation before. */
+const LIBRARIES: readonly (readonly [version: string, library: Library | undefined])[] = [
+  ['2.51', undefined],
+  ['2.45', older],
+]
+
+let library: Library | undefined
+
+/** The same tests for each version of the library: the ports of all of them are built on it. */
+export function describeLibraries(body: (version: string) => void): void {
+  describe.each(LIBRARIES)('over e2b %s,', (version, chosen) => {
+    beforeAll(() => {
+      library = chosen
+    })
+    body(version)
+  })
+}
+
 /** A port to a server of the test; closed with the test. */
 export function portTo(server: E2BServer, limits: Partial<PortLimits> = {}, apiKey = server.apiKey): E2BSandboxPort {
   const port = new E2BSandboxPort({
@@ -27,6 +58,7 @@ export function portTo(server: E2BServer, limits: Partial<PortLimits> = {}, apiK
     },
     variables: {},
     limits,
+    ...(library === undefined ? {} : { library }),
   })
   onTestFinished(() => port.close())
   return port

@@ -44,7 +44,10 @@ const POINTS: readonly (readonly [point: string, ...proofs: Proof[]])[] = [
   ['24 no result', ['faults-run', 'exit 7 in the middle of a line', 'remote.result_missing']],
   ['25 exit code', ['faults-run', 'exit 7 in the middle of a line', 'remote.command_failed']],
   ['26 want of memory', ['faults-run', 'SIGKILL by nobody', 'remote.command_failed']],
-  ['27 deadline of the command', ['faults-run', 'the same for good', 'remote.killed']],
+  [
+    '27 deadline of the command',
+    ['faults-run', 'until the time of its command is over', 'remote.command_failed', 'remote.killed'],
+  ],
   ['28 the sandbox is gone', ['faults-run', 'a sandbox that is killed', 'sandbox.gone']],
   ['29 lease', ['odd-workers', 'a lease that fails once', 'sandbox.lease_failed']],
   [
@@ -80,6 +83,7 @@ const POINTS: readonly (readonly [point: string, ...proofs: Proof[]])[] = [
   [
     '44 partitions',
     ['fan-out', 'a range that fails for good', 'partition.lost'],
+    ['../run/remote/fan-out-copies', 'is read by another job', 'partition.copied', 'partition.outrun'],
     ['faults-host', 'that another run has claimed', 'partition.fenced'],
   ],
   ['45 figures', ['faults-run', 'the same, and no figures', 'remote.metrics_failed']],

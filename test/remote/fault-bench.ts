@@ -32,10 +32,19 @@ export const HEALTHY = [
   'sandbox.killed',
 ] as const
 
+/** Whatever happens, a run of these tests is over by then. A healthy one takes seconds; those with several attempts wait for
+ * silence, deadlines and retries. */
+const LONGEST_MS = 60_000
+/** What this process, which is the host and the platform too, may grow by in one run: a fault never makes it keep what it
+ * was sent. */
+const MOST_GROWTH = 256 * 1024 * 1024
+
 export type BenchRunOptions = RemoteRunOptions & {
   readonly streams?: object
   /** Something is left, which is for the test to look at. */
   readonly leaves?: true
+  /** Of a run of many jobs (60,000). */
+  readonly longestMs?: number
 }
 
 /** A run with faults, after everything was checked that holds for each. */
@@ -106,19 +115,19 @@ export class FaultBench implements AsyncDisposable {
     )
   }
 
-  /** Number and digest of the rows in the target; undefined where there is no table. */
-  async contents(): Promise<string | undefined> {
+  /** Number and digest of the rows in a table of the target; undefined where there is none. */
+  async contents(table = 'orders'): Promise<string | undefined> {
     const { target } = this.remote.ends
-    const [[there]] = (await target.rows("SELECT to_regclass('orders') IS NOT NULL")) as [[string]]
+    const [[there]] = (await target.rows(`SELECT to_regclass('${table}') IS NOT NULL`)) as [[string]]
     if (there === 'f') return undefined
-    const query = "SELECT count(*) || ' ' || md5(string_agg(orders::text, ',' ORDER BY id)) FROM orders"
+    const query = `SELECT count(*) || ' ' || md5(string_agg(t::text, ',' ORDER BY id)) FROM ${table} t`
     return String((await target.rows(query))[0]?.[0])
   }
 
   /** Runs with these faults and checks what holds for any run: rows, files, events, secrets, and that nothing is left. */
   async run(
     faults: readonly E2BFault[],
-    { streams = STREAMS, leaves, ...options }: BenchRunOptions = {},
+    { streams = STREAMS, leaves, longestMs = LONGEST_MS, ...options }: BenchRunOptions = {},
   ): Promise<FaultRun> {
     const { server } = this.remote
     const handles = faults.map((fault) => server.inject(fault))
@@ -130,11 +139,15 @@ export class FaultBench implements AsyncDisposable {
       options.onRemoteEvent?.(event, line)
     }
     let report: RunReport
+    const { rss } = process.memoryUsage()
+    const started = performance.now()
     try {
       report = await this.remote.run(streams, { limits: IMPATIENT, ...options, onRemoteEvent })
     } finally {
       for (const handle of handles) handle.remove()
     }
+    expect(performance.now() - started).toBeLessThan(longestMs)
+    expect(process.memoryUsage().rss - rss).toBeLessThan(MOST_GROWTH)
     if (leaves !== true) {
       await this.#expectNothingLeft()
       await this.expectSessionsGone()
@@ -152,6 +165,22 @@ export class FaultBench implements AsyncDisposable {
     const contents = await this.contents()
     expect([undefined, this.#expected]).toContain(contents)
     if (report.status === 'ok') expect(contents).toBe(this.#expected)
+  }
+
+  /** A sandbox that could not be killed, or of which the platform said that it is gone, is on record, and ends with its
+   * time; then nothing is left. */
+  async expectLeftOnRecord({ told }: FaultRun, message: string): Promise<void> {
+    const { server } = this.remote
+    for (const { id } of server.sandboxes()) {
+      const isTold = told.some(
+        ({ event, sandbox }) =>
+          ((event === 'sandbox.kill_failed' || event === 'sandbox.kill_noop') && sandbox === id) ||
+          event === 'sandbox.orphan_check_failed',
+      )
+      expect(isTold, message).toBe(true)
+      await server.expireSandbox(id)
+    }
+    await this.#expectNothingLeft()
   }
 
   /** Nobody is logged in at either end any more. */

@@ -195,6 +195,23 @@ const CASES: readonly FaultCase[] = [
     maybe: ['frame.truncated'],
   },
   {
+    name: 'a worker that stands still until the time of its command is over',
+    faults: [{ at: 'stream', kind: 'stop', after: 700, times: 3 }],
+    ends: ['failed', 5, 3],
+    events: [
+      'artifact.download_failed',
+      'artifact.manifest_unavailable',
+      'partition.lost',
+      'remote.command_failed',
+      'remote.killed',
+    ],
+    maybe: ['frame.truncated'],
+    classes: ['deadline'],
+    classesOf: 'remote.command_failed',
+    // The platform ends the command when both are over.
+    options: { times: { silentBeats: 100, deadlineMs: 1_000, helloMs: 3_000 } },
+  },
+  {
     name: 'a sandbox that is killed',
     faults: [{ at: 'stream', kind: 'sandbox-killed', after: 500 }],
     ends: ['ok', 0, 2],

@@ -20,7 +20,12 @@ export interface RemoteEnds extends AsyncDisposable {
 }
 
 export type RemoteRunOptions = Pick<PipelineOptions, 'parallel' | 'signal' | 'verify' | 'retries' | 'onRemoteEvent'> &
-  Pick<E2BAdapterOptions, 'times' | 'limits'> & { readonly settings?: object }
+  Pick<E2BAdapterOptions, 'times' | 'limits'> & {
+    /** Of the platform, in place of those that suit tests. */
+    readonly settings?: object
+    /** Of the connection to the source, e.g. the address of a proxy. */
+    readonly source?: object
+  }
 
 /** Waiting times that suit a platform on this machine. */
 export const QUICK = { helloMs: 8_000, beatMs: 200, silentBeats: 10 }
@@ -34,9 +39,9 @@ export async function remoteEnds(from: Engine, to: Engine, bundle: string): Prom
   return {
     ends,
     server,
-    async run(streams, { times, limits, settings = {}, ...options } = {}) {
+    async run(streams, { times, limits, settings = {}, source = {}, ...options } = {}) {
       const file = { remote: remote({ creations_per_second: 50, ...settings }) }
-      await ends.configure({ file })
+      await ends.configure({ file, source })
       await using space = await ends.open({ E2B_KEY: server.apiKey })
       await using adapter = await openAdapter(space, {
         bundle: () => locateBundle(bundle),

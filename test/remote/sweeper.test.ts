@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { idsOf, metadataOf, type SandboxIds } from '../../src/remote/sandbox-metadata.js'
 import type { ListedSandbox, SandboxPort } from '../../src/remote/sandbox-port.js'
-import { findOrphans, type SweepOptions, sweep } from '../../src/remote/sweeper.js'
+import { type SweepOptions, sweep } from '../../src/remote/sweeper.js'
 import { type E2BFault, type E2BServer, startE2BServer } from '../../src/testing/index.js'
 import { live, portTo, REQUEST, Told } from './e2b.js'
 
@@ -134,26 +134,6 @@ describe('a sweep', () => {
     inject({ at: 'list', kind: 'stall', times: 'always' })
     expect((await run({ timeMs: 300 })).killed).toEqual([])
     expect(events.lines).toEqual(['sandbox.sweep_failed aborted'])
-  })
-})
-
-describe('orphans', () => {
-  it('are the sandboxes of exactly one try', async () => {
-    const { port, create } = await setUp('d-orphans')
-    const mine = await create({ try: 'mine' })
-    await create({ try: 'other' })
-    await create({ try: 'mine', attempt: 2 })
-    await create({ try: 'mine', job: 'j2' })
-    const ids = { ...IDS, deployment: 'd-orphans', try: 'mine' }
-    expect(await findOrphans(port, ids, live())).toEqual([mine])
-  })
-
-  it('are found after an answer that was lost', async () => {
-    const { port, create } = await setUp('d-lost')
-    inject({ at: 'create', kind: 'reply-lost' })
-    await expect(create({ try: 'lost' })).rejects.toMatchObject({ faultClass: 'connection_lost' })
-    const [orphan] = await findOrphans(port, { ...IDS, deployment: 'd-lost', try: 'lost' }, live())
-    expect(await port.kill(orphan!, live())).toBe(true)
   })
 })
 

@@ -12,7 +12,7 @@ import type { JobTelemetry } from './job-telemetry.js'
 interface Opener {
   readonly driver: Driver
   readonly settings: Readonly<Record<string, unknown>>
-  readonly lookup: Lookup
+  readonly lookup: Lookup | undefined
 }
 
 /** Stands for a workspace where a job is performed: its two connections, with no other address than those that were
@@ -34,7 +34,7 @@ export class JobHost implements RunHost, AsyncDisposable {
     for (const { name, driver, settings, addresses } of connections) {
       const found = findDriver(driver)
       if (found === undefined) throw new AirlockError('DRIVER_UNKNOWN', { phase: 'remote', params: { at: name } })
-      this.#connections.set(name, { driver: found, settings, lookup: pinned(addresses) })
+      this.#connections.set(name, { driver: found, settings, lookup: addresses && pinned(addresses) })
     }
   }
 
@@ -73,7 +73,11 @@ export class JobHost implements RunHost, AsyncDisposable {
   async #open(name: string, signal: AbortSignal | undefined): Promise<ManagedSession> {
     const { driver, settings, lookup } = this.#of(name)
     const ports = { masker: this.masker, telemetry: this.telemetry }
-    return await driver.open(settings, { name, lookup, ...ports, ...(signal === undefined ? {} : { signal }) })
+    return await driver.open(settings, {
+      ...{ name, ...ports },
+      ...(lookup === undefined ? {} : { lookup }),
+      ...(signal === undefined ? {} : { signal }),
+    })
   }
 
   #of(name: string): Opener {
@@ -84,7 +88,7 @@ export class JobHost implements RunHost, AsyncDisposable {
 }
 
 /** Names have the addresses of the job, or none: another answer of a name server could lead anywhere. */
-function pinned(addresses: JobConnection['addresses']): Lookup {
+function pinned(addresses: NonNullable<JobConnection['addresses']>): Lookup {
   return async (host) => {
     const found = Object.hasOwn(addresses, host) ? addresses[host]! : []
     if (found.length === 0) throw new AirlockError('HOST_NOT_FOUND', { phase: 'connect' })

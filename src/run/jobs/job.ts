@@ -1,5 +1,6 @@
 import type { PipelineStream } from '../../config/pipeline.js'
 import type { KeyRange, StateKey } from '../../core/driver.js'
+import type { WriteFence } from '../../core/write-fence.js'
 import type { PartMark } from '../parts/part-mark.js'
 import type { StreamReport } from '../report.js'
 import type { VerifyKind } from '../run-stream.js'
@@ -10,8 +11,9 @@ export interface JobConnection {
   readonly driver: string
   /** Secrets in it are `Secret`s; `seal-job.ts` says how they travel. */
   readonly settings: Readonly<Record<string, unknown>>
-  /** Host → the addresses that it had when the job was made; no others are dialled. */
-  readonly addresses: Readonly<Record<string, readonly string[]>>
+  /** Host → the addresses that it had when the job was made; no others are dialled. Left out where the job is performed on
+   * the machine that made it. */
+  readonly addresses?: Readonly<Record<string, readonly string[]>>
 }
 
 /** What every job of a run has in common. */
@@ -26,6 +28,8 @@ export interface JobFrame {
   readonly verify: VerifyKind
   readonly retries: number
   readonly fullRefresh: boolean
+  /** Resident set size of the process that performs it, in bytes. */
+  readonly maxMemoryBytes?: number
 }
 
 /** Only the attempt with the highest number may commit: see `fence` of a write plan. */
@@ -54,6 +58,8 @@ export interface PartJob extends JobFrame {
   readonly table: string
   /** Saved in the transaction of the rows, so that another run finds them. */
   readonly mark: Pick<PartMark, 'of' | 'column' | 'index'> & { readonly bounds: readonly string[] }
+  /** Claimed by the host, for all attempts at this range: the first that commits is the only one. */
+  readonly fence?: WriteFence
 }
 
 /** All parts of a stream into its table, in one transaction. */
@@ -70,6 +76,8 @@ export type Job = StreamsJob | PartJob | CommitJob
 
 /** What a part came to. */
 export interface PartOutcome {
+  /** Where the rows wait: in the table of the job, or of another attempt at the range that came before it. */
+  readonly table: string
   readonly rows: number
   readonly bytes: number
   readonly policies: Readonly<Record<string, number>>

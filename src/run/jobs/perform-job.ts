@@ -1,14 +1,14 @@
 import { AirlockError } from '../../errors/index.js'
 import type { Perform, WorkerContext } from '../../remote/worker/worker-context.js'
+import { MemoryWatch } from '../memory-watch.js'
 import { exitCodeOf, statusOf } from '../outcome.js'
 import type { StreamReport } from '../report.js'
 import { SessionPools } from '../session-pools.js'
-import type { StatePort } from '../state-store.js'
-import type { StreamRules } from '../stream-plan.js'
 import { reportRefused, type StreamContext } from '../stream-task.js'
 import type { Job, JobResult, PartOutcome } from './job.js'
 import { JobHost } from './job-host.js'
 import { JobProgress } from './job-progress.js'
+import { rulesOf } from './job-rules.js'
 import { JobTelemetry } from './job-telemetry.js'
 import { performCommit, performPart } from './perform-parts.js'
 import { performStreams } from './perform-streams.js'
@@ -54,7 +54,9 @@ export async function performJob(given: Job, context: WorkerContext): Promise<Jo
   }
 }
 
-async function perform(job: Job, host: JobHost, { signal, send, count }: WorkerContext): Promise<Done> {
+async function perform(job: Job, host: JobHost, { signal: asked, send, count }: WorkerContext): Promise<Done> {
+  using memory = new MemoryWatch(job.maxMemoryBytes)
+  const signal = AbortSignal.any([asked, memory.signal])
   const streams = streamsOf(job)
   await using pools = await SessionPools.create(host, poolsOf(job), job.kind === 'streams' ? job.parallel : 1)
   const { verify, retries } = job
@@ -77,34 +79,6 @@ function poolsOf(job: Job) {
     job.kind === 'commit' ? { ...stream, resume: { ranges: 1 } } : stream,
   )
   return { source: job.source.name, target: job.target.name, streams }
-}
-
-function rulesOf(job: Job): StreamRules {
-  const { maskKey, denyUnmasked, pipeline, source, fullRefresh, verify } = job
-  return {
-    maskKey: maskKey === undefined ? undefined : Buffer.from(maskKey, 'base64'),
-    denyUnmasked,
-    pipeline,
-    sourceName: source.name,
-    home: NO_HOME,
-    fullRefresh,
-    checksum: verify === 'checksum',
-  }
-}
-
-/** State that a target cannot keep is kept beside the configuration, which is not here. */
-const NO_HOME: StatePort = {
-  async read() {
-    throw withoutHome()
-  },
-  async save() {
-    throw withoutHome()
-  },
-}
-
-function withoutHome(): AirlockError {
-  const problem = 'the target keeps no state, and `home` is not in the sandbox; run this stream without --remote'
-  return new AirlockError('UNSUPPORTED', { phase: 'plan', params: { problem } })
 }
 
 function failed(job: Job, error: AirlockError): Done {

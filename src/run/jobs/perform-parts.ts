@@ -8,55 +8,83 @@ import { type Seen, secondsSince } from '../run-stream.js'
 import type { Ends } from '../session-pools.js'
 import { planStream, type StreamPlan } from '../stream-plan.js'
 import type { StreamContext } from '../stream-task.js'
+import { type CommittedRange, committedRange } from './committed-range.js'
 import type { CommitJob, PartJob, PartOutcome } from './job.js'
 import { TRIES_LIMIT } from './perform-streams.js'
 
 /** What a part is, wherever it is performed. */
-export type PartTask = Pick<PartJob, 'stream' | 'pipeline' | 'verify' | 'retries' | 'range' | 'table' | 'mark'>
+export type PartTask = Pick<
+  PartJob,
+  'stream' | 'pipeline' | 'verify' | 'retries' | 'range' | 'table' | 'mark' | 'fence'
+>
 
 /** What a commit is, wherever it is performed. */
 export type CommitTask = Pick<CommitJob, 'stream' | 'pipeline' | 'verify' | 'retries' | 'parts' | 'marks' | 'fence'>
 
+/** Lends what a try works with. */
+export type Lend<R = Ends> = <T>(signal: AbortSignal, work: (lent: R) => Promise<T>) => Promise<T>
+
 /** What a part has in common with others that are read at the same time. */
 export interface PartSharing {
-  /** That of a session which waits until all parts are read. */
-  readonly snapshot?: string | undefined
+  /** Lends the sessions that read in one snapshot; any of the run's where it is not given. */
+  readonly lend?: Lend
   /** Told of what each try counts up. */
   readonly onTry?: (seen: Seen) => void
 }
 
 /** Loads one range of a stream into the staging table of this attempt. Tells no events of the stream: those are the
- * host's, who alone sees all of its parts. Throws AirlockError; nothing is then in the table. */
+ * host's, who alone sees all of its parts. Where another attempt has brought the range, it is that one's. Throws
+ * AirlockError; nothing is then in the table. */
 export async function performPart(
   job: PartTask,
   context: StreamContext,
-  { snapshot, onTry }: PartSharing = {},
+  { lend = (signal, work) => context.pools.use(signal, work), onTry }: PartSharing = {},
 ): Promise<PartOutcome> {
   const started = performance.now()
-  return await repeated(job, false, context, async (ends) => {
+  return await repeated(job, { unknownToo: false, lend }, context, async (ends) => {
     const { stream, run } = partsOf(job, ends, context)
     onTry?.(run.seen)
+    const already = await committedRange(job, ends.target, context.signal)
+    if (already !== undefined) return broughtBy(already, started)
     const plan = await planStream(stream, ends.source, ends.target, context.rules, context.signal)
     const tally: Tally = { rowsRead: 0, rowsMasked: 0, policies: {} }
     const keys = plan.columns.filter(({ keyPosition }) => keyPosition > 0)
     const isKey = job.stream.partitionBy === undefined || (keys.length === 1 && keys[0]!.name === job.range.column)
-    const part: Part = { range: job.range, table: job.table, snapshot, isKey, state: markOf(job) }
-    const { rows, bytes } = await loadPart(plan, part, run, tally)
+    const part: Part = {
+      range: job.range,
+      table: job.table,
+      isKey,
+      state: markOf(job, context.runId),
+      fence: job.fence,
+    }
+    const loaded = await loadPart(plan, part, run, tally).catch(async (error: unknown) => {
+      if (!(error instanceof AirlockError) || error.code !== 'FENCED') throw error
+      const winner = await committedRange(job, ends.target, context.signal)
+      if (winner === undefined) throw error
+      return winner
+    })
+    if ('table' in loaded) return broughtBy(loaded, started)
+    const { rows, bytes } = loaded
     context.host.telemetry.add({
       rows_read: tally.rowsRead,
       rows_masked: tally.rowsMasked,
       bytes_read: bytes,
       batches: run.seen.batches,
     })
-    return { rows, bytes, policies: tally.policies, seconds: secondsSince(started) }
+    return { table: job.table, rows, bytes, policies: tally.policies, seconds: secondsSince(started) }
   })
 }
 
+/** The outcome of a part whose range another attempt has brought, which alone knows its bytes. */
+function broughtBy({ table, rows }: CommittedRange, started: number): PartOutcome {
+  return { table, rows, bytes: 0, policies: {}, seconds: secondsSince(started) }
+}
+
 /** What says that this range is at the target, for a run that goes on where this one stopped. */
-function markOf({ pipeline, stream, mark, table }: PartTask): NonNullable<Part['state']> {
+function markOf({ pipeline, stream, mark, table }: PartTask, run: string): NonNullable<Part['state']> {
   return {
     key: partKey(pipeline, stream.name, mark.index),
-    value: ({ rows }) => JSON.stringify({ version: 1, ...mark, table, rows } satisfies PartMark),
+    value: ({ rows }) => JSON.stringify({ version: 1, ...mark, table, rows, run } satisfies PartMark),
   }
 }
 
@@ -66,7 +94,8 @@ export async function performCommit(job: CommitTask, context: StreamContext): Pr
   const started = performance.now()
   let attempts = 0
   // A claim that is repeated finds out what became of a commit without an answer.
-  return await repeated(job, true, context, async (ends) => {
+  const lend: Lend = (signal, work) => context.pools.use(signal, work)
+  return await repeated(job, { unknownToo: true, lend }, context, async (ends) => {
     attempts++
     const { stream, run } = partsOf(job, ends, context)
     const total = job.parts.reduce((sum, { rows }) => sum + rows, 0)
@@ -134,16 +163,16 @@ function partsOf(job: PartTask | CommitTask, ends: Ends, context: StreamContext)
 
 /** Tries again after an error that is worth it. An append to a staging table after a lost answer is not: the rows may be
  * there, and another attempt has another table. */
-async function repeated<T>(
+export async function repeated<T, R = Ends>(
   job: PartTask | CommitTask,
-  unknownToo: boolean,
+  { unknownToo, lend }: { readonly unknownToo: boolean; readonly lend: Lend<R> },
   { host, signal, pools, runId }: StreamContext,
-  work: (ends: Ends) => Promise<T>,
+  work: (lent: R) => Promise<T>,
 ): Promise<T> {
   return await withRetries(
     async (attempt) => {
       if (attempt > 1) await pools.renew()
-      return await pools.use(signal, work)
+      return await lend(signal, work)
     },
     {
       retries: job.retries,

@@ -27,7 +27,7 @@ const job = z.looseObject({
 
 /** A job as bytes, to be sealed: its Secrets are revealed in it. */
 export function encodeJob(given: Job): Uint8Array {
-  return Buffer.from(JSON.stringify(encoded(given)), 'utf8')
+  return Buffer.from(JSON.stringify(revealed(given)), 'utf8')
 }
 
 /** The job that the bytes hold. Secrets are Secrets again, and `onSecret` is told of each value before anybody else sees
@@ -39,7 +39,7 @@ export function decodeJob(bytes: Uint8Array, onSecret: (value: string) => void):
   } catch {
     throw invalid() // the parser's message has a part of the text in it
   }
-  const parsed = job.safeParse(decoded(json, onSecret))
+  const parsed = job.safeParse(concealed(json, onSecret))
   if (!parsed.success) throw invalid()
   const { maskKey } = parsed.data
   if (maskKey !== undefined) {
@@ -49,18 +49,20 @@ export function decodeJob(bytes: Uint8Array, onSecret: (value: string) => void):
   return { ...parsed.data, maskKey } as unknown as Job
 }
 
-function encoded(value: unknown): unknown {
+/** A copy in which Secrets are revealed, under a mark. */
+export function revealed(value: unknown): unknown {
   if (value instanceof Secret) return { [SECRET]: [String(value.reveal()), value.label] }
-  if (Array.isArray(value)) return value.map(encoded)
+  if (Array.isArray(value)) return value.map(revealed)
   if (typeof value !== 'object' || value === null) return value
   return Object.fromEntries(
-    Object.entries(value).map(([key, one]) => [key.startsWith('$') ? `$${key}` : key, encoded(one)]),
+    Object.entries(value).map(([key, one]) => [key.startsWith('$') ? `$${key}` : key, revealed(one)]),
   )
 }
 
-function decoded(value: unknown, onSecret: (value: string) => void): unknown {
+/** A copy in which what was under the mark are Secrets again; `onSecret` is told of each value first. */
+export function concealed(value: unknown, onSecret: (value: string) => void): unknown {
   if (typeof value === 'string' && PRIVATE_KEY.test(value)) onSecret(value)
-  if (Array.isArray(value)) return value.map((one) => decoded(one, onSecret))
+  if (Array.isArray(value)) return value.map((one) => concealed(one, onSecret))
   if (typeof value !== 'object' || value === null) return value
   const marked = (value as { readonly [SECRET]?: unknown })[SECRET]
   if (Array.isArray(marked)) {
@@ -70,7 +72,7 @@ function decoded(value: unknown, onSecret: (value: string) => void): unknown {
     return new Secret(text, label)
   }
   return Object.fromEntries(
-    Object.entries(value).map(([key, one]) => [key.startsWith('$$') ? key.slice(1) : key, decoded(one, onSecret)]),
+    Object.entries(value).map(([key, one]) => [key.startsWith('$$') ? key.slice(1) : key, concealed(one, onSecret)]),
   )
 }
 

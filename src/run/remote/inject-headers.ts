@@ -11,7 +11,7 @@ export function injectHeaders(frame: JobFrame): { readonly frame: JobFrame; read
   const without = (connection: JobConnection): JobConnection => {
     const found = headerOf(connection)
     if (found === undefined) return connection
-    for (const host of Object.keys(connection.addresses)) headers[host] = { ...headers[host], ...found }
+    for (const host of Object.keys(connection.addresses ?? {})) headers[host] = { ...headers[host], ...found }
     const { auth: _, ...settings } = connection.settings
     return { ...connection, settings }
   }

@@ -6,6 +6,7 @@ import { findDriver } from '../../drivers/builtin.js'
 import { AirlockError } from '../../errors/index.js'
 import { inlineFiles } from '../jobs/inline-files.js'
 import type { JobConnection, JobFrame } from '../jobs/job.js'
+import { frameOf } from '../jobs/job-frame.js'
 import type { RunOptions } from '../local-runner.js'
 import type { Workspace } from '../workspace.js'
 
@@ -18,24 +19,20 @@ export async function makeFrame(
   options: RunOptions,
   signal: AbortSignal,
 ): Promise<JobFrame> {
-  const { config } = workspace
-  const maskKey = await config.maskKey()
-  return {
-    run,
-    pipeline: pipeline.name,
+  const ends = {
     source: await jobConnection(workspace, pipeline.source, signal),
     target: await jobConnection(workspace, pipeline.target, signal),
-    maskKey: maskKey === undefined ? undefined : Buffer.from(maskKey.reveal()).toString('base64'),
-    denyUnmasked: config.denyUnmasked,
-    verify: options.verify ?? 'count',
-    retries: options.retries ?? 2,
-    fullRefresh: options.fullRefresh === true,
   }
+  const frame = await frameOf(workspace, pipeline, run, options, ends)
+  const { maxMemoryBytes } = options
+  return maxMemoryBytes === undefined ? frame : { ...frame, maxMemoryBytes }
 }
 
 /** The addresses that a job may reach, as networks of one address each. */
 export function egressOf(frame: JobFrame): readonly string[] {
-  const addresses = [frame.source, frame.target].flatMap((connection) => Object.values(connection.addresses).flat())
+  const addresses = [frame.source, frame.target].flatMap((connection) =>
+    Object.values(connection.addresses ?? {}).flat(),
+  )
   return [...new Set(addresses)].map((address) => `${address}/${isIP(address) === 6 ? 128 : 32}`)
 }
 

@@ -16,7 +16,9 @@ import { dropStray } from './drop-stray.js'
 import type { InjectedHeaders } from './inject-headers.js'
 import { inputsOf } from './job-inputs.js'
 import { egressOf } from './make-job.js'
+import { partFence, partFenceKey } from './part-claims.js'
 import { placeOutputs } from './place-outputs.js'
+import { RangeRace, type Runner } from './range-race.js'
 import { parseResult } from './remote-report.js'
 import { RemoteTelling } from './remote-telling.js'
 
@@ -32,9 +34,14 @@ export interface RemoteJobsOptions {
   readonly headers: InjectedHeaders
 }
 
-/** A range that waits at the target, or the report of the stream that fails without it. `result` is that of this run. */
+/** What a job that reads a range came to: the range at the target, or the report of the stream that fails without it. */
+type RangeEnd =
+  | { readonly won: true; readonly part: PartOutcome; readonly result: JobResult }
+  | { readonly won: false; readonly failure: StreamReport }
+
+/** A range that waits at the target, or the report of the stream that fails without it. `read` is what this run has read. */
 type LoadedPart = (
-  | { readonly table: string; readonly rows: number; readonly result?: JobResult }
+  | { readonly table: string; readonly rows: number; readonly read?: PartCounts }
   | { readonly failure: StreamReport }
 ) & {
   /** Tables of attempts that came to nothing, as far as anybody knows. */
@@ -75,11 +82,12 @@ export class RemoteJobs {
     const started = performance.now()
     const { task, frame } = this.#options
     const ranges = Array.from({ length: plan.bounds.length + 1 }, (_, index) => index)
+    const race = this.#raceOf(ranges.length - plan.finished.size)
     const loaded = await Promise.all(
       ranges.map(async (index): Promise<LoadedPart> => {
         const before = plan.finished.get(index)
         if (before !== undefined) return { table: before.table, rows: before.rows, stray: [] }
-        return await this.#loadPart(stream, plan, index)
+        return await this.#loadPart(stream, plan, index, race)
       }),
     )
     const stray = loaded.flatMap((part) => part.stray)
@@ -95,13 +103,13 @@ export class RemoteJobs {
       kind: 'commit',
       stream,
       parts,
-      marks: ranges.map((index) => partKey(frame.pipeline, stream.name, index)),
+      marks: [partKey, partFenceKey].flatMap((key) => ranges.map((index) => key(frame.pipeline, stream.name, index))),
       fence: { holder: `${task.runId}.${id}`, number: attempt },
     })
     const { result, outcome } = await this.#perform(id, [stream], job, true)
     const report = result?.streams[0] ?? this.#failure(stream, outcome)
     if (report.status !== 'ok') return report
-    const counts = done.flatMap(({ result }) => (result?.part == null ? [] : [countsOf(result, result.part)]))
+    const counts = done.flatMap(({ read }) => read ?? [])
     const left = await this.#dropStray(stray)
     const whole = mergeReport(report, counts, { total: ranges.length, skipped: plan.finished.size }, started)
     return { ...whole, notes: [...whole.notes, ...left] }
@@ -116,27 +124,55 @@ export class RemoteJobs {
     return await dropStray(useTarget, frame.pipeline, tables)
   }
 
-  /** One range, each attempt into a table of its own: what a lost one still writes disturbs nobody. */
-  async #loadPart(stream: PipelineStream, plan: PartPlan, index: number): Promise<LoadedPart> {
-    const { task, frame, stagingSchema } = this.#options
+  #raceOf(total: number): RangeRace {
+    const { run, task } = this.#options
+    return new RangeRace({ total, leastMs: run.stragglerMs, hasRoom: () => run.hasRoom, signal: task.signal })
+  }
+
+  /** One range, each attempt of each job into a table of its own: what a lost one still writes disturbs nobody. */
+  async #loadPart(stream: PipelineStream, plan: PartPlan, index: number, race: RangeRace): Promise<LoadedPart> {
+    const tables = new Set<string>()
+    const end = await race.run((runner) => this.#readRange(stream, plan, index, tables, runner))
+    if (!end.won) return { failure: end.failure, stray: [...tables] }
+    const { table, rows } = end.part
+    tables.delete(table)
+    return { table, rows, read: countsOf(end.result, end.part), stray: [...tables] }
+  }
+
+  /** One job that reads a range; `tables` gets the tables of its attempts. */
+  async #readRange(
+    stream: PipelineStream,
+    { of, column, bounds }: PartPlan,
+    index: number,
+    tables: Set<string>,
+    { copiedAfter, signal, begin }: Runner,
+  ): Promise<RangeEnd> {
+    const { task, frame, run, stagingSchema } = this.#options
     const id = this.#id(`p${index}-`)
-    const { of, column, bounds } = plan
+    if (copiedAfter !== undefined) run.tell('partition.copied', { job: id, seconds: copiedAfter })
     const tableOf = (attempt: number) =>
       partTable(stagingSchema, partDigest({ pipeline: frame.pipeline, stream: `${task.runId}.${id}.${attempt}` }, of))
-    const job = (attempt: number): PartJob => ({
-      ...frame,
-      kind: 'part',
-      stream,
-      range: rangeBetween(column, bounds, index),
-      table: tableOf(attempt),
-      mark: { of, column, bounds, index },
-    })
-    const { result, outcome } = await this.#perform(id, [stream], job, true)
-    const tables = Array.from({ length: outcome.attempts }, (_, before) => tableOf(before + 1))
-    if (result === undefined || result.part === null) {
-      return { failure: result?.streams[0] ?? this.#failure(stream, outcome), stray: tables }
+    const job = (attempt: number): PartJob => {
+      begin()
+      tables.add(tableOf(attempt))
+      return {
+        ...frame,
+        kind: 'part',
+        stream,
+        range: rangeBetween(column, bounds, index),
+        table: tableOf(attempt),
+        mark: { of, column, bounds, index },
+        fence: partFence(frame.pipeline, stream.name, index, task.runId),
+      }
     }
-    return { table: tableOf(outcome.attempts), rows: result.part.rows, result, stray: tables.slice(0, -1) }
+    const { result, outcome } = await this.#perform(id, [stream], job, true, signal)
+    const part = result?.part
+    // A table that nobody was told to write to is a claim of a sandbox, which is not trusted.
+    if (result === undefined || part == null || !tables.has(part.table)) {
+      return { won: false, failure: result?.streams[0] ?? this.#failure(stream, outcome) }
+    }
+    if (part.table !== tableOf(outcome.attempts)) run.tell('partition.fenced', { job: id, attempt: outcome.attempts })
+    return { won: true, part, result }
   }
 
   async #move(id: string, streams: readonly PipelineStream[], parents: Parents): Promise<readonly StreamReport[]> {
@@ -162,8 +198,9 @@ export class RemoteJobs {
     streams: readonly PipelineStream[],
     job: (attempt: number) => Job,
     repeatable: boolean,
+    signal = this.#options.task.signal,
   ): Promise<{ readonly result: JobResult | undefined; readonly outcome: RemoteResult }> {
-    const { task, frame, run, allow, headers } = this.#options
+    const { frame, run, allow, headers } = this.#options
     const remote: RemoteJob = {
       id,
       repeatable,
@@ -172,19 +209,21 @@ export class RemoteJobs {
       payload: (attempt) => encodeJob(job(attempt)),
       onFrame: (said: WorkerFrame) => this.#telling.tell(said),
     }
-    const outcome = await run.perform(remote, task.signal)
+    const outcome = await run.perform(remote, signal)
     const result = outcome.report === undefined ? undefined : parseResult(outcome.report, streams)
     if (result === undefined) return { result, outcome }
     this.#telling.count(result.counters)
     if (result.streams.some(({ error }) => error?.code === 'FENCED')) {
       run.tell('partition.fenced', { job: id, attempt: outcome.attempts })
     }
-    const placed = await placeOutputs(frame.target, run, outcome, task.signal)
+    const placed = await placeOutputs(frame.target, run, outcome, signal)
     // The rows of a file that did not arrive are not written.
     return { result: placed ? result : undefined, outcome }
   }
 
   #failure(stream: PipelineStream, { status, failure }: RemoteResult): StreamReport {
+    const { reason } = this.#options.task.signal
+    if (reason instanceof AirlockError && reason.code === 'MEMORY_LIMIT') return reportRefused(stream, reason)
     if (status === 'cancelled') return reportSkipped(stream)
     const problem = failure === undefined ? 'its report is not one' : `${failure.event} (${failure.class})`
     return reportRefused(stream, new AirlockError('REMOTE_FAILED', { phase: 'remote', params: { problem } }))

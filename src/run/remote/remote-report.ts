@@ -68,7 +68,9 @@ const jobResult = z.object({
   status: z.enum(['ok', 'partial', 'failed', 'cancelled']),
   exit_code: z.int().min(0).max(255),
   streams: z.array(streamReport),
-  part: z.object({ rows: count, bytes: count, policies: z.record(text, count), seconds: z.number().min(0) }).nullable(),
+  part: z
+    .object({ table: text, rows: count, bytes: count, policies: z.record(text, count), seconds: z.number().min(0) })
+    .nullable(),
   counters: z.record(text, z.number()),
 })
 

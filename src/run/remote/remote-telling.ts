@@ -1,5 +1,6 @@
 import type { WorkerFrame } from '../../remote/index.js'
-import { COUNTERS, type CounterName, EVENT_TYPES, type EventType } from '../../sinks/index.js'
+import { EVENT_TYPES, type EventType } from '../../sinks/index.js'
+import { knownCounters } from '../known-counters.js'
 import type { RunTask } from '../stream-runner.js'
 
 /** Passes on what workers tell, as if it had happened here: their events, progress, and counters. */
@@ -22,17 +23,10 @@ export class RemoteTelling {
 
   /** Adds what a worker has counted. */
   count(counters: Readonly<Record<string, number>>): void {
-    const known = Object.entries(counters).filter(
-      ([name, value]) => isCounter(name) && Number.isSafeInteger(value) && value >= 0,
-    )
-    this.#task.workspace.telemetry.add(Object.fromEntries(known) as Partial<Record<CounterName, number>>)
+    this.#task.workspace.telemetry.add(knownCounters(counters))
   }
 }
 
 function isEvent(name: string): name is EventType {
   return (EVENT_TYPES as readonly string[]).includes(name)
-}
-
-function isCounter(name: string): name is CounterName {
-  return (COUNTERS as readonly string[]).includes(name)
 }

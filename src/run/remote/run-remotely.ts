@@ -11,6 +11,7 @@ import type { RunTask, StreamRunner } from '../stream-runner.js'
 import { reportBehind, reportSkipped } from '../stream-task.js'
 import { injectHeaders } from './inject-headers.js'
 import { makeFrame } from './make-job.js'
+import { claimRanges } from './part-claims.js'
 import { RemoteJobs } from './remote-jobs.js'
 
 /** A sandbox is charged for at least about so long. */
@@ -64,7 +65,7 @@ interface Arranged {
 }
 
 /** Decides what goes where. Sessions that this takes are closed before the first sandbox opens one. */
-async function arrange({ workspace, pipeline, options, rules, signal }: RunTask): Promise<Arranged> {
+async function arrange({ workspace, pipeline, runId, options, rules, signal }: RunTask): Promise<Arranged> {
   await using pools = await SessionPools.create(workspace, pipeline, options.parallel ?? 1)
   const onProblem = (error: unknown) => {
     const { code, ref } = workspace.masker.error(error, { phase: 'run' })
@@ -82,7 +83,12 @@ async function arrange({ workspace, pipeline, options, rules, signal }: RunTask)
       const context = { source, target, pipeline: name, sourceName, ranges: width, signal }
       const divided = await planParts(plan, { ...context, fullRefresh: fullRefresh === true })
       stagingSchema = target.stagingSchema
-      if (typeof divided !== 'string') await dropAbandoned(divided, target, signal)
+      if (typeof divided !== 'string') {
+        await dropAbandoned(divided, target, signal)
+        const total = divided.bounds.length + 1
+        const missing = Array.from({ length: total }, (_, index) => index).filter((one) => !divided.finished.has(one))
+        await claimRanges(target, { pipeline: name, stream: stream.name, run: runId }, { total, missing }, signal)
+      }
       return divided
     })
     if (typeof found !== 'string') parts.set(stream.name, found)
