@@ -51,7 +51,6 @@ export function createProgram(context: CommandContext): Command {
         .description('run a pipeline: read, mask, write, verify')
         .argument('<pipeline>', 'pipeline file, e.g. nightly.yaml')
         .option('--streams <names>', 'only these streams, separated by commas', list)
-        .option('--parallel <number>', 'streams at one time, within max_connections of both ends', count, 1)
         .option('--remote <platform>', 'move the rows in sandboxes: e2b', platform)
         .option('--expect-plan <digest>', 'run only what `airlock plan` gave this digest of (meta.plan)')
         .option('--dry-run', 'the same as `airlock plan`'),
@@ -295,11 +294,6 @@ function list(value: string): readonly string[] {
 function platform(value: string): 'e2b' {
   if (value === 'e2b') return value
   throw new AirlockError('USAGE', { phase: 'config', params: { problem: '--remote is e2b' } })
-}
-
-function count(value: string): number {
-  if (/^[1-9]\d{0,2}$/.test(value)) return Number(value)
-  throw new AirlockError('USAGE', { phase: 'config', params: { problem: '--parallel is a number from 1 to 999' } })
 }
 
 function limit(value: string): number {

@@ -46,6 +46,9 @@ export function addRunOptions(command: Command): Command {
         .default('count'),
     )
     .option('--retries <number>', 'how often a stream that failed is tried again, where that is right', retries, 2)
+    .option('--parallel <number>', 'streams and ranges at one time, within max_connections of both ends', parallel, 1)
+    .option('--threads', 'each range in a thread of its own (as by default on four cores and more)')
+    .option('--no-threads', 'all ranges in one thread')
     .option('--max-memory <size>', 'end the run rather than take more memory, e.g. 512M', memory)
     .option('--summary <file>', 'write the report as JSON to this file')
 }
@@ -72,6 +75,11 @@ export function overridesOf(options: StreamOptions): StreamOverrides {
 /** A run without a row takes about 100 MiB. */
 function memory(value: string): number {
   return byteSize('--max-memory', value, 128)
+}
+
+function parallel(value: string): number {
+  if (/^[1-9]\d{0,2}$/.test(value)) return Number(value)
+  throw usage('--parallel is a number from 1 to 999')
 }
 
 function retries(value: string): number {

@@ -225,9 +225,13 @@ function resumeOf(written: StreamEntry['resume']): Pick<PipelineStream, 'resume'
   return { resume: { ranges: written === true ? RANGES : (written.ranges ?? RANGES) } }
 }
 
-function partitionOf(written: StreamEntry['partition_by']): Pick<PipelineStream, 'partitionBy'> {
+function partitionOf(
+  written: StreamEntry['partition_by'],
+): Pick<PipelineStream, 'partitionBy' | 'undivided' | 'divideFrom'> {
   if (written === undefined) return {}
+  if (written === false) return { undivided: true }
   if (typeof written === 'string') return { partitionBy: { column: written } }
+  if ('from_rows' in written) return { divideFrom: written.from_rows }
   const { column, ranges } = written
   return { partitionBy: { column, ...(ranges === undefined ? {} : { ranges }) } }
 }

@@ -137,9 +137,13 @@ const stream = z.strictObject({
     .union([
       z.string().min(1),
       z.strictObject({ column: z.string().min(1), ranges: z.int().min(2).max(1000).optional() }),
+      z.strictObject({ from_rows: z.int().min(1) }),
+      z.literal(false),
     ])
     .optional()
-    .describe('A column of whole numbers by whose ranges the stream is read, so many at one time as --parallel says.'),
+    .describe(
+      'A column of whole numbers or uuids, or ctid of a Postgres table, by whose ranges the stream is read, so many at one time as --parallel says. Left out, a table of a million rows (from_rows) is divided by its key where sessions would be idle; false never.',
+    ),
   mask: mask.optional(),
   disabled: z.boolean().optional(),
 })

@@ -49,6 +49,10 @@ export interface PipelineStream {
   readonly resume?: { readonly ranges: number }
   /** Several sessions read it at one time, each a range of this column; as many ranges as sessions where left out. */
   readonly partitionBy?: { readonly column: string; readonly ranges?: number }
+  /** Not even where sessions are idle. */
+  readonly undivided?: boolean
+  /** Estimated rows from which it is divided by its key where sessions are idle. */
+  readonly divideFrom?: number
   readonly disabled: boolean
   /** A template for every table that its pattern names; expanded against the source's catalogue. */
   readonly wildcard?: Wildcard

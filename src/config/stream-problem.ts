@@ -54,7 +54,8 @@ function resumeProblem({ table, mode, cursor }: PipelineStream): string | undefi
   return undefined
 }
 
-function partitionProblem({ table, mode, cursor, resume }: PipelineStream): string | undefined {
+/** Why a stream cannot be read in ranges; undefined where it can. */
+export function partitionProblem({ table, mode, cursor, resume }: PipelineStream): string | undefined {
   if (table === undefined) return 'it divides a table by a column; a query or a GraphQL document cannot be divided'
   if (cursor !== undefined) return 'a stream with a cursor is read in one piece; leave one of the two out'
   if (resume !== undefined) return 'its finished ranges outlive an interruption too; leave one of the two out'

@@ -5,7 +5,10 @@ import type { ErrorCode } from '../errors/index.js'
 import type { Batch, Column } from './batch.js'
 import type { Lookup } from './dial.js'
 import type { GraphqlRead, GraphqlWrite } from './graphql-read.js'
+import type { KeySplitRequest } from './key-split.js'
 import type { QueryProvenance } from './query-provenance.js'
+import type { HeldSnapshot, SharedSnapshot, SnapshotKind } from './shared-snapshot.js'
+import type { WaitingRows } from './waiting-rows.js'
 import type { ClaimOutcome, WriteFence } from './write-fence.js'
 
 export type WriteMode = 'append' | 'replace' | 'merge' | 'delete+insert'
@@ -45,19 +48,6 @@ export interface KeyRange {
   readonly column: string
   readonly from?: string
   readonly to?: string
-}
-
-/** Whose least and greatest value are asked for: a column of whole numbers of one table. */
-export interface KeyBoundsRequest {
-  readonly table: string
-  readonly column: string
-  readonly where?: string
-}
-
-/** Decimal texts; both values are there. */
-export interface KeyBounds {
-  readonly least: string
-  readonly greatest: string
 }
 
 /** Where an incremental read goes on. */
@@ -109,14 +99,6 @@ export interface ExtractRequest {
   /** A wire format in which the consumer takes rows unparsed, of those that the source's capabilities name. Ignored where
    * the source cannot give these rows in it. */
   readonly raw?: string
-  /** Reads what another session sees that has exported its snapshot; the id is that of `exportSnapshot`. Only for sources
-   * whose sessions have that. */
-  readonly snapshot?: string
-}
-
-/** The snapshot of one session, for others of the same server to read in. It lasts until it is disposed. */
-export interface HeldSnapshot extends AsyncDisposable {
-  readonly id: string
 }
 
 /** What an extraction would read. */
@@ -166,6 +148,10 @@ export interface WritePlan {
   /** Commits only if this claim is the last one, and marks it in the same transaction; FENCED otherwise. */
   readonly fence?: WriteFence
   readonly policies?: Readonly<Record<string, string>>
+  /** A table that has to be created gets the types of this one, by the columns' names. */
+  readonly like?: string
+  /** Where the rows of all batches are too; the first batch says what the columns are. */
+  readonly waiting?: WaitingRows
   /** The mutation that takes the rows, for GraphQL targets. */
   readonly graphql?: GraphqlWrite
   /** Called inside the transaction when everything is written and counted, before the commit. A throw rolls back. */
@@ -317,11 +303,19 @@ export interface Session {
   resetState?(key: StateKey, signal: AbortSignal): Promise<void>
   /** Claims the right to commit a write with this fence. Rejects with FENCED where a later attempt has it. */
   claimWrite?(fence: WriteFence, signal: AbortSignal): Promise<ClaimOutcome>
-  /** What a big load is divided by; undefined for a table without rows. */
-  keyBounds?(request: KeyBoundsRequest, signal: AbortSignal): Promise<KeyBounds | undefined>
-  /** Keeps a snapshot open, in which other sessions can read what this one would see now. Nothing else can be asked of the
-   * session until it is disposed. Left out where the server has no such thing, or where a pooler stands in between. */
-  exportSnapshot?(signal: AbortSignal): Promise<HeldSnapshot>
+  /** Values between which the ranges of a table lie, as bounds of a `KeyRange`, ascending as the source compares them; fewer
+   * than were asked for where there are not so many. */
+  splitKey?(request: KeySplitRequest, signal: AbortSignal): Promise<readonly string[]>
+  /** Stands for where the rows of a table lie. Its ranges belong together in one snapshot only. */
+  readonly blockColumn?: string
+  /** Left out where the server has no such thing, or where a pooler stands in between; the two below go with it. */
+  readonly snapshots?: SnapshotKind
+  /** Holds a snapshot of this table for other sessions to enter, or tells why there is none, in words that end a sentence.
+   * Nothing else can be asked of the session until it is disposed. */
+  holdSnapshot?(table: string, signal: AbortSignal): Promise<HeldSnapshot | string>
+  /** From now on what is extracted is of this snapshot, until a reset. False where this session is of another server, or
+   * where the snapshot is gone. */
+  enterSnapshot?(shared: SharedSnapshot, signal: AbortSignal): Promise<boolean>
   /** Drops the table in which finished ranges of a load wait (`partTable`), if there is one; any other is refused. */
   dropStaging?(table: string, signal: AbortSignal): Promise<void>
   /** The schema of these tables; undefined for the one of the connection. */

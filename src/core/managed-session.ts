@@ -8,9 +8,6 @@ import type {
   DiscoverRequest,
   Extraction,
   ExtractRequest,
-  HeldSnapshot,
-  KeyBounds,
-  KeyBoundsRequest,
   Privileges,
   QueryLimits,
   QueryResult,
@@ -23,9 +20,11 @@ import type {
   WriteReceipt,
 } from './driver.js'
 import { abortError, type ErrorBoundary } from './errors-at-boundary.js'
+import type { KeySplitRequest } from './key-split.js'
 import { type MaskChoices, type MaskKey, maskExtraction } from './mask-batches.js'
 import { Operation } from './operation.js'
 import type { SessionPorts } from './ports.js'
+import type { HeldSnapshot, SharedSnapshot, SnapshotKind } from './shared-snapshot.js'
 import type { ClaimOutcome, WriteFence } from './write-fence.js'
 
 /** How long a polite goodbye to the server may take before the socket is destroyed. */
@@ -152,37 +151,52 @@ export class ManagedSession implements AsyncDisposable {
     )
   }
 
-  /** Whether a source can say between which keys its rows lie. */
-  get knowsKeyBounds(): boolean {
-    return this.#session.keyBounds !== undefined
+  /** Whether a source can say by which values a table is divided. */
+  get splitsKeys(): boolean {
+    return this.#session.splitKey !== undefined
   }
 
-  /** The least and the greatest value of a column of whole numbers; undefined where there is no row. */
-  keyBounds(request: KeyBoundsRequest, signal?: AbortSignal): Promise<KeyBounds | undefined> {
+  /** What stands for where the rows of a table lie; undefined where nothing does. */
+  get blockColumn(): string | undefined {
+    return this.#session.blockColumn
+  }
+
+  /** Values between which the ranges of a table lie, ascending as the source compares them. */
+  splitKey(request: KeySplitRequest, signal?: AbortSignal): Promise<readonly string[]> {
     return this.#exclusive('plan', signal, (s) =>
-      need(this.#session.keyBounds, 'key bounds').call(this.#session, request, s),
+      need(this.#session.splitKey, 'key ranges').call(this.#session, request, s),
     )
   }
 
-  /** Whether other sessions can read in a snapshot of this one. */
-  get exportsSnapshots(): boolean {
-    return this.#session.exportSnapshot !== undefined
+  /** How other sessions can read in a snapshot of this one, if they can. */
+  get snapshots(): SnapshotKind | undefined {
+    return this.#session.snapshots
   }
 
-  /** Keeps a snapshot open for other sessions until it is disposed, which never fails: a session that cannot leave its
-   * transaction is closed. */
-  async exportSnapshot(signal?: AbortSignal): Promise<HeldSnapshot> {
+  /** Holds a snapshot of a table for other sessions until it is disposed, which never fails: a session that cannot leave it
+   * is closed. Gives the reason where there is none. */
+  async holdSnapshot(table: string, signal?: AbortSignal): Promise<HeldSnapshot | string> {
     const held = await this.#exclusive('extract', signal, (s) =>
-      need(this.#session.exportSnapshot, 'snapshots').call(this.#session, s),
+      need(this.#session.holdSnapshot, 'snapshots').call(this.#session, table, s),
     )
+    if (typeof held === 'string') return held
     const leave = () => this.#exclusive('close', undefined, () => Promise.resolve(held[Symbol.asyncDispose]()))
     return {
       id: held.id,
+      table,
       [Symbol.asyncDispose]: async () => {
         const left = leave().then(() => true)
         if ((await atMost(CLOSE_MS, left)) !== true) await this.close()
       },
     }
+  }
+
+  /** Lets what is extracted from now on, until a reset, be of a snapshot that another session holds. False where this one
+   * is of another server, or where the snapshot is gone. */
+  enterSnapshot(shared: SharedSnapshot, signal?: AbortSignal): Promise<boolean> {
+    return this.#exclusive('extract', signal, (s) =>
+      need(this.#session.enterSnapshot, 'snapshots').call(this.#session, shared, s),
+    )
   }
 
   /** Whether finished ranges of a load can wait at this target, with a ledger of them. */

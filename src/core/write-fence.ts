@@ -50,6 +50,11 @@ export function isCommitted(saved: string): boolean {
   return parse(saved).rows !== null
 }
 
+/** Who has claimed last. */
+export function claimHolder(saved: string): string {
+  return parse(saved).holder
+}
+
 function parse(text: string): z.output<typeof saved> {
   try {
     return saved.parse(JSON.parse(text))

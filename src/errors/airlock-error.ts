@@ -70,6 +70,17 @@ export class AirlockError extends Error {
     this.ref = options.ref ?? newRef()
   }
 
+  /** The error that another thread of this process has told of. */
+  static fromJSON({ code, message, phase, origin, connection, ref }: AirlockErrorData): AirlockError {
+    const known = new AirlockError(code, {
+      ref,
+      ...(phase === undefined ? {} : { phase }),
+      ...(origin === undefined ? {} : { origin }),
+    })
+    known.message = message
+    return known.attribute(connection)
+  }
+
   /** The name of the connection at fault, as the user's own configuration calls it. */
   get connection(): string | undefined {
     return this.#connection

@@ -11,3 +11,8 @@ export function fenceKey(pipeline: string, stream: string): StateKey {
 export function isFence({ stream }: StateKey): boolean {
   return stream.endsWith(SUFFIX)
 }
+
+/** What the write of a claim is about: a stream, or a part of one. */
+export function fenced({ stream }: StateKey): string {
+  return stream.slice(0, -SUFFIX.length)
+}

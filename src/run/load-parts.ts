@@ -2,6 +2,7 @@ import type { Batch } from '../core/batch.js'
 import type { KeyRange, StateKey, WritePlan, WriteReceipt } from '../core/driver.js'
 import type { ManagedSession } from '../core/managed-session.js'
 import { maskExtraction } from '../core/mask-batches.js'
+import type { WriteFence } from '../core/write-fence.js'
 import { AirlockError } from '../errors/index.js'
 import { compareCounts, observed, requireChecksums, type StreamOutcome, type StreamRun } from './run-stream.js'
 import type { StreamPlan } from './stream-plan.js'
@@ -29,12 +30,12 @@ export interface LoadedPart {
 export interface Part {
   readonly range: KeyRange
   readonly table: string
-  /** That of a session which waits until all parts are read. */
-  readonly snapshot?: string | undefined
   /** The column of the range is no key of the rows. */
   readonly isKey?: boolean
   /** What to remember in the transaction of the rows. */
   readonly state?: { readonly key: StateKey; readonly value: (loaded: LoadedPart) => string }
+  /** Committed by nobody else. */
+  readonly fence?: WriteFence | undefined
 }
 
 /** A staging table, and how many rows were put into it. */
@@ -45,23 +46,23 @@ export interface WaitingPart {
 
 /** One range: source → masks → staging table, in one transaction. Throws AirlockError; nothing of it is then there. */
 export async function loadPart(plan: StreamPlan, part: Part, run: StreamRun, tally: Tally): Promise<LoadedPart> {
-  const { range, table, snapshot, isKey = true, state } = part
+  const { range, table, isKey = true, state, fence } = part
   // What the real table would take unparsed, the staging table may not.
   const { raw: _, ...request } = plan.request
-  const extraction = run.source.extract(
-    { ...request, range, ...(snapshot === undefined ? {} : { snapshot }) },
-    run.signal,
-  )
+  const extraction = run.source.extract({ ...request, range }, run.signal)
   const masked = maskExtraction(extraction, plan.stream.mask, plan.mask)
   const before = run.seen.bytes
   const loaded = (): LoadedPart => ({ rows: extraction.rowsRead, bytes: run.seen.bytes - before })
   const receipt = await run.target.write(
     {
       table,
+      // So that the server can take the rows over by itself.
+      like: plan.write.table,
       mode: 'append',
       primaryKey: isKey ? [range.column] : [],
       policies: plan.stream.policies,
       ...(plan.write.checksum === true ? { checksum: true } : {}),
+      ...(fence === undefined ? {} : { fence }),
       ...(state === undefined ? {} : { state: { key: state.key, value: () => state.value(loaded()) } }),
       beforeCommit: (counts) => {
         if (run.verify !== 'none') compareCounts(extraction, masked, counts)
@@ -99,6 +100,7 @@ export function writeParts(
       {
         ...plan.write,
         ...further,
+        waiting: { tables: parts.map(({ table }) => table), onTable: (rows) => void read.push(rows) },
         beforeCommit: (counts) => {
           compareStaged(parts, read, counts.rowsSent)
           if (run.verify === 'checksum') requireChecksums(counts, run.target)
@@ -110,7 +112,8 @@ export function writeParts(
   })
 }
 
-/** The rows of one table after the other; `read` gets how many each had. */
+/** No rows at first, so that nothing is read that the server can move by itself; then those of one table after the other.
+ * `read` gets how many each had. */
 async function* waiting(
   plan: StreamPlan,
   parts: readonly WaitingPart[],
@@ -119,6 +122,7 @@ async function* waiting(
   signal: AbortSignal,
 ): AsyncGenerator<Batch, void, undefined> {
   const policies = stagedPolicies(plan, reader)
+  yield* reader.extract({ table: parts[0]!.table, where: '1 = 0', policies }, signal)
   for (const { table } of parts) {
     const staged = reader.extract({ table, policies }, signal)
     yield* staged

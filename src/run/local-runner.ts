@@ -1,12 +1,15 @@
 import { randomBytes } from 'node:crypto'
+import { availableParallelism } from 'node:os'
 import { runInSession } from '../cache/index.js'
 import type { Pipeline } from '../config/pipeline.js'
 import type { RemoteEvent } from '../remote/index.js'
 import { type Arrangement, arrangeStreams, chosenStreams } from './arrange-streams.js'
 import { hasWildcards } from './expand-streams.js'
+import { frameHere } from './jobs/job-frame.js'
 import { LoopDelay } from './loop-delay.js'
 import { MemoryWatch } from './memory-watch.js'
 import { exitCodeOf, statusOf } from './outcome.js'
+import { type OpenReaders, openReaders } from './parts/readers.js'
 import type { RunReport, StreamReport } from './report.js'
 import { type Progress, secondsSince, type VerifyKind } from './run-stream.js'
 import { saveReport } from './saved-reports.js'
@@ -18,6 +21,9 @@ import type { StreamRunner } from './stream-runner.js'
 import { reportBehind, runStreamOf, type StreamContext } from './stream-task.js'
 import type { Workspace } from './workspace.js'
 
+/** On fewer, threads only take time from the servers of this machine and from each other. */
+const THREAD_CORES = 4
+
 export interface RunOptions {
   readonly signal?: AbortSignal
   /** Only these streams, by name. */
@@ -26,6 +32,8 @@ export interface RunOptions {
   readonly verify?: VerifyKind
   /** How many streams run at one time (1), within `max_connections` of both ends. */
   readonly parallel?: number
+  /** Whether the ranges of a divided stream are read by threads: by default where the machine has at least four cores. */
+  readonly threads?: boolean
   /** How often a stream that failed is tried again (2), where that is right; see docs/incremental.md. */
   readonly retries?: number
   /** Incremental streams read everything and save their state anew. */
@@ -157,7 +165,12 @@ const locally: StreamRunner = async ({ workspace, pipeline, runId, options, rule
   await using pools = await SessionPools.create(workspace, pipeline, options.parallel ?? 1)
   const onProblem = (error: unknown) => raise(workspace, 'order of streams unknown', error, runId)
   const { streams, parents } = await arrangeStreams(workspace, pipeline, pools, options.streams, signal, onProblem)
-  const context: StreamContext = { host: workspace, runId, signal, options, rules, pools }
+  const readers = inThreads(workspace, pipeline, runId, options)
+  const context: StreamContext = {
+    ...{ host: workspace, runId, signal, options, rules, pools },
+    ...(readers === undefined ? {} : { readers }),
+    spare: streams.some((stream) => stream.partitionBy !== undefined) ? 1 : pools.spare(streams.length),
+  }
   const told = (report: StreamReport) => {
     options.onStream?.(report)
     return report
@@ -167,6 +180,21 @@ const locally: StreamRunner = async ({ workspace, pipeline, runId, options, rule
     skip: (stream, parent) => told(reportBehind(stream, parent)),
   })
   return { reports, remote: null }
+}
+
+/** Opens readers in threads, where they are wanted. Nothing is loaded or resolved for them before a stream is divided. */
+function inThreads(
+  workspace: Workspace,
+  pipeline: Pipeline,
+  runId: string,
+  options: RunOptions,
+): OpenReaders | undefined {
+  if (!(options.threads ?? availableParallelism() >= THREAD_CORES)) return undefined
+  return async (wanted, context) => {
+    const { isBuilt, threadReaders } = await import('./threads/thread-readers.js')
+    if (options.threads === undefined && !isBuilt()) return await openReaders(wanted, context)
+    return await threadReaders(await frameHere(workspace, pipeline, runId, options))(wanted, context)
+  }
 }
 
 async function rulesOf(

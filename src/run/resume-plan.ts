@@ -1,6 +1,7 @@
 import type { PipelineStream } from '../config/pipeline.js'
 import type { Column } from '../core/batch.js'
-import type { KeyBounds, SavedState, StateKey } from '../core/driver.js'
+import type { SavedState, StateKey } from '../core/driver.js'
+import type { KeySplitRequest } from '../core/key-split.js'
 import type { ManagedSession } from '../core/managed-session.js'
 import type { MaskKey } from '../core/mask-batches.js'
 import { partTable } from '../core/part-table.js'
@@ -56,7 +57,7 @@ export interface ResumeContext {
  * end cannot do it. */
 export async function planResume(stream: PipelineStream, context: ResumeContext): Promise<ResumePlan> {
   const { source, target, signal, pipeline, sourceName, columns, masked, maskKey } = context
-  if (!source.knowsKeyBounds || source.capabilities.incremental !== true) {
+  if (!source.splitsKeys || source.capabilities.incremental !== true) {
     throw unsupported(`${source.family} cannot read a table by ranges of its key, which resume needs`)
   }
   if (!target.keepsParts) throw unsupported(`${target.family} cannot keep parts of a load, which resume needs`)
@@ -77,22 +78,11 @@ export async function planResume(stream: PipelineStream, context: ResumeContext)
     ]
     return { key, ledger: before, abandoned, notes }
   }
-  const bounds = divide(await source.keyBounds(boundsRequest(stream, column), signal), stream.resume?.ranges ?? 1)
+  const bounds = [...(await source.splitKey(splitRequest(stream, column), signal))]
   const ledger: Ledger = { version: 1, of, table, column, bounds, finished: [], done: false }
   const notes = [`loads ${rangeCount(ledger)} ranges of ${column}; each that is finished outlives an interruption`]
   if (own !== undefined) notes.push(`begins anew: ${reason}`)
   return { key, ledger, abandoned, notes }
-}
-
-/** The points between `count` ranges of about equal width; fewer where there are not so many values. */
-export function divide(found: KeyBounds | undefined, count: number): string[] {
-  if (found === undefined) return []
-  const least = BigInt(found.least)
-  const width = BigInt(found.greatest) - least + 1n
-  const ranges = width < BigInt(count) ? width : BigInt(count)
-  const points: string[] = []
-  for (let at = 1n; at < ranges; at++) points.push((least + (width * at) / ranges).toString())
-  return points
 }
 
 /** Why what an earlier run has left is of no use; undefined where it is. */
@@ -118,8 +108,9 @@ function isOld({ savedAt }: SavedState): boolean {
   return Date.now() - Date.parse(savedAt) > KEEP_MS
 }
 
-function boundsRequest({ table, where }: PipelineStream, column: string) {
-  return { table: table!, column, ...(where === undefined ? {} : { where }) }
+function splitRequest({ table, where, resume }: PipelineStream, column: string): KeySplitRequest {
+  const ranges = resume?.ranges ?? 1
+  return { table: table!, column, kind: 'whole', ranges, ...(where === undefined ? {} : { where }) }
 }
 
 /** The source's primary key, or else the one that the stream names. */

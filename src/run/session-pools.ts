@@ -17,17 +17,27 @@ export interface Ends {
   readonly target: ManagedSession
 }
 
+/** Sessions of the source in the places of pairs. */
+export interface TakenReaders {
+  readonly sessions: readonly ManagedSession[]
+  /** Gives sessions and places back, once. */
+  release(reusable: boolean): Promise<void>
+}
+
 /** The sessions of one run: a pool for each end, so that streams share what they open. */
 export class SessionPools implements AsyncDisposable {
   /** How many streams may run at one time within both connections' `max_connections`. */
   readonly parallel: number
   /** A stream that is divided takes several pairs, of which there are no more than `parallel`: who comes later waits. */
   #pairs: Semaphore
+  /** How many streams may be divided that do not ask for it. */
+  #further: number
   #source: SessionPool
   #target: SessionPool
 
-  private constructor(parallel: number, source: SessionPool, target: SessionPool) {
+  private constructor(parallel: number, further: number, source: SessionPool, target: SessionPool) {
     this.parallel = parallel
+    this.#further = further
     this.#pairs = new Semaphore(parallel)
     this.#source = source
     this.#target = target
@@ -37,9 +47,18 @@ export class SessionPools implements AsyncDisposable {
   static async create(host: RunHost, pipeline: PoolsOf, wanted: number): Promise<SessionPools> {
     const parallel = await pairsWithin(host, pipeline, Math.max(1, wanted))
     const needs = needsOf(pipeline, parallel)
+    const further = await furtherWithin(host, pipeline, parallel, needs)
     const pool = (name: string, max: number) =>
       new SessionPool({ max, acquireTimeoutMs: ACQUIRE_MS, open: opener(host, name) })
-    return new SessionPools(parallel, pool(pipeline.source, needs.source), pool(pipeline.target, needs.target))
+    const [source, target] = [needs.source + further, needs.target + further]
+    return new SessionPools(parallel, further, pool(pipeline.source, source), pool(pipeline.target, target))
+  }
+
+  /** How many pairs each of so many streams may take that do not ask to be divided, so that none waits for another. Where
+   * there is no further session for the snapshot, one of its pairs is kept for that. */
+  spare(streams: number): number {
+    const each = Math.floor(this.parallel / Math.max(1, streams))
+    return Math.max(1, streams > this.#further ? each - 1 : each)
   }
 
   /** Lends one end to `work`, out of the same connections as the streams'. */
@@ -48,7 +67,7 @@ export class SessionPools implements AsyncDisposable {
     signal: AbortSignal,
     work: (session: ManagedSession) => Promise<T>,
   ): Promise<T> {
-    const lease = await (end === 'source' ? this.#source : this.#target).acquire(signal)
+    const lease = await this.lease(end, signal)
     let reusable = false
     try {
       const result = await work(lease.session)
@@ -68,6 +87,40 @@ export class SessionPools implements AsyncDisposable {
    * they are in is not worth guessing. */
   async use<T>(signal: AbortSignal, work: (ends: Ends) => Promise<T>): Promise<T> {
     return await this.#pairs.runExclusive(() => this.#lend(signal, work))
+  }
+
+  /** One session of an end, out of the same connections as the streams'. Whoever takes it releases it. */
+  lease(end: 'source' | 'target', signal: AbortSignal): Promise<Lease> {
+    return (end === 'source' ? this.#source : this.#target).acquire(signal)
+  }
+
+  /** Takes sessions of the source alone, each in the place of a pair: as many as are free, up to `most`, and one at least.
+   * Whoever works with one takes its target by `useOne`. */
+  async takeReaders(signal: AbortSignal, most: number): Promise<TakenReaders> {
+    const { count, release: leave } = await this.#takePairs(most)
+    const acquired = await Promise.allSettled(Array.from({ length: count }, () => this.#source.acquire(signal)))
+    const leases = acquired.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
+    const release = async (reusable: boolean) => {
+      await Promise.all(leases.map((lease) => lease.release(reusable)))
+      leave()
+    }
+    const refused = acquired.find((one) => one.status === 'rejected')
+    if (refused === undefined) return { sessions: leases.map(({ session }) => session), release }
+    await release(true)
+    throw refused.reason
+  }
+
+  /** Takes the places of pairs, as many as are free up to `most` and one at least, for sessions that somebody else opens. */
+  async takePlaces(most: number): Promise<{ readonly count: number; readonly release: () => void }> {
+    const taken = await this.#takePairs(most)
+    await this.renew()
+    return taken
+  }
+
+  async #takePairs(most: number): Promise<{ readonly count: number; readonly release: () => void }> {
+    const count = Math.max(1, Math.min(most, this.#pairs.getValue()))
+    const [, release] = await this.#pairs.acquire(count)
+    return { count, release }
   }
 
   async #lend<T>(signal: AbortSignal, work: (ends: Ends) => Promise<T>): Promise<T> {
@@ -125,12 +178,34 @@ function needsOf({ streams }: PoolsOf, parallel: number): { readonly source: num
   }
 }
 
+/** How many streams could be divided beside those that ask for it: each takes one session more of both ends. All that have
+ * two pairs to themselves, or none: `--parallel` comes first. */
+async function furtherWithin(
+  host: RunHost,
+  pools: PoolsOf,
+  parallel: number,
+  { source, target }: { readonly source: number; readonly target: number },
+): Promise<number> {
+  const active = pools.streams.filter((stream) => !stream.disabled)
+  const most = Math.floor(parallel / 2)
+  const further = active.some((stream) => stream.wildcard !== undefined) ? most : Math.min(active.length, most)
+  const { limits, isShared } = await limitsOf(host, pools)
+  const fits = isShared
+    ? source + target + 2 * further <= Math.min(...limits)
+    : source + further <= limits[0] && target + further <= limits[1]
+  return fits ? further : 0
+}
+
+async function limitsOf(host: RunHost, pools: PoolsOf) {
+  const limits = [await host.connectionLimit(pools.source), await host.connectionLimit(pools.target)] as const
+  const [from, to] = [await host.serverOf(pools.source), await host.serverOf(pools.target)]
+  return { limits, isShared: from !== undefined && from === to }
+}
+
 /** How many pairs of sessions there may be at one time, up to `wanted`. Two connections to one server with one user share
  * the smaller of their `max_connections`. */
 async function pairsWithin(host: RunHost, pools: PoolsOf, wanted: number): Promise<number> {
-  const limits = [await host.connectionLimit(pools.source), await host.connectionLimit(pools.target)] as const
-  const [from, to] = [await host.serverOf(pools.source), await host.serverOf(pools.target)]
-  const isShared = from !== undefined && from === to
+  const { limits, isShared } = await limitsOf(host, pools)
   const limit = Math.min(...limits)
   for (let parallel = Math.min(wanted, limit); parallel > 0; parallel--) {
     const { source, target } = needsOf(pools, parallel)

@@ -3,7 +3,9 @@ import type { SavedState, StateKey } from '../core/driver.js'
 import type { ManagedSession } from '../core/managed-session.js'
 import { AirlockError } from '../errors/index.js'
 import { isFence } from './fence-key.js'
-import { ledgerKey, ledgerStream, parseLedger, rangeCount } from './resume-ledger.js'
+import { isPartOf, type PartMark, parsePartMark } from './parts/part-mark.js'
+import { isPartFenceOf } from './remote/part-claims.js'
+import { ledgerStream, parseLedger, rangeCount } from './resume-ledger.js'
 import { HomeState } from './state-store.js'
 import { parseState } from './stream-state.js'
 import type { Workspace } from './workspace.js'
@@ -15,8 +17,17 @@ export interface StateEntry {
   readonly kept_in: 'target' | 'home'
   readonly cursor: string | null
   readonly value: string | null
+  /** Of a load in ranges that was interrupted: how many of them wait at the target. */
+  readonly ranges: WaitingRanges | null
   readonly run: string | null
   readonly saved_at: string
+}
+
+/** Finished ranges of an interrupted load. */
+export interface WaitingRanges {
+  readonly finished: number
+  readonly total: number
+  readonly rows: number
 }
 
 /** State that is kept in `home` and, of a pipeline, at its target too. */
@@ -30,10 +41,16 @@ export async function showState(
   await using target = await workspace.connect(pipeline.target, signal)
   if (!target.keepsState) return entries
   const saved = (await target.readState(pipeline.name, signal)).filter((state) => !isFence(state))
-  return [...saved.map((state) => partsEntry(state, target.stagingSchema) ?? entryOf('target')(state)), ...entries]
+  const { stagingSchema } = target
+  const whole = saved.filter((state) => !isPartOf(state))
+  return [
+    ...whole.map((state) => ledgerEntry(state, stagingSchema) ?? entryOf('target')(state)),
+    ...markEntries(saved, stagingSchema),
+    ...entries,
+  ]
 }
 
-/** Forgets where one stream goes on, so that its next run reads everything, and drops the table in which finished ranges
+/** Forgets where one stream goes on, so that its next run reads everything, and drops the tables in which finished ranges
  * of an interrupted load wait. Throws USAGE where nothing is kept of it. */
 export async function resetState(
   workspace: Workspace,
@@ -58,27 +75,82 @@ export async function resetState(
   return known
 }
 
+/** What an interrupted load has left: its claims first, so that no job of it adds to the rest, then tables before what
+ * names them. */
 async function forgetParts(target: ManagedSession, { pipeline, stream }: StateKey, signal: AbortSignal): Promise<void> {
   if (!target.keepsParts) return
-  const key = ledgerKey(pipeline, stream)
-  const saved = (await target.readState(pipeline, signal)).find((state) => state.stream === key.stream)
-  if (saved === undefined) return
-  const table = parseLedger(saved, target.stagingSchema)?.table
-  if (table !== undefined) await target.dropStaging(table, signal)
-  await target.resetState(key, signal)
+  const saved = await target.readState(pipeline, signal)
+  const { stagingSchema } = target
+  for (const state of saved) {
+    if (isPartFenceOf(state, stream)) await target.resetState(state, signal)
+  }
+  for (const state of saved) {
+    const isMark = isPartOf(state, stream)
+    if (!isMark && ledgerStream(state) !== stream) continue
+    const table = (isMark ? parsePartMark : parseLedger)(state, stagingSchema)?.table
+    if (table !== undefined) await target.dropStaging(table, signal)
+    await target.resetState(state, signal)
+  }
 }
 
 /** The ledger of an interrupted load, under the name of its stream. */
-function partsEntry(saved: SavedState, schema: string | undefined): StateEntry | undefined {
+function ledgerEntry(saved: SavedState, schema: string | undefined): StateEntry | undefined {
   const stream = ledgerStream(saved)
   if (stream === undefined) return undefined
   const ledger = parseLedger(saved, schema)
-  const value = ledger && `${ledger.finished.length} of ${rangeCount(ledger)} ranges`
-  const { pipeline, savedAt } = saved
+  return rangesEntry(
+    stream,
+    [saved],
+    ledger?.column,
+    ledger && {
+      finished: ledger.finished.length,
+      total: rangeCount(ledger),
+      rows: ledger.finished.reduce((sum, { rows }) => sum + rows, 0),
+    },
+  )
+}
+
+/** The marks of each load that was divided, as one entry under the name of its stream; those that cannot be read as another. */
+function markEntries(saved: readonly SavedState[], schema: string | undefined): readonly StateEntry[] {
+  const loads = new Map<string, { readonly saved: SavedState; readonly mark: PartMark | undefined }[]>()
+  for (const state of saved) {
+    const stream = streamOfPart(state)
+    if (stream === undefined) continue
+    const mark = parsePartMark(state, schema)
+    const load = JSON.stringify([stream, mark && [mark.of, mark.column, mark.bounds]])
+    loads.set(load, [...(loads.get(load) ?? []), { saved: state, mark }])
+  }
+  return [...loads.values()].map((marks) => {
+    const [first] = marks
+    const total = (first?.mark?.bounds.length ?? 0) + 1
+    const rows = marks.reduce((sum, { mark }) => sum + (mark?.rows ?? 0), 0)
+    return rangesEntry(
+      streamOfPart(first!.saved)!,
+      marks.map((one) => one.saved),
+      first?.mark?.column,
+      first?.mark && { finished: marks.length, total, rows },
+    )
+  })
+}
+
+/** The stream whose mark this is; undefined for any other state. */
+function streamOfPart(saved: SavedState): string | undefined {
+  return isPartOf(saved) ? saved.stream.slice(0, saved.stream.lastIndexOf('#')) : undefined
+}
+
+function rangesEntry(
+  stream: string,
+  saved: readonly SavedState[],
+  column: string | undefined,
+  ranges: WaitingRanges | undefined,
+): StateEntry {
+  const value = ranges && `${ranges.finished} of ${ranges.total} ranges`
   return {
-    ...{ pipeline, stream, kept_in: 'target', run: null, saved_at: savedAt },
-    cursor: ledger?.column ?? null,
+    ...{ pipeline: saved[0]!.pipeline, stream, kept_in: 'target', run: null },
+    saved_at: saved.map(({ savedAt }) => savedAt).reduce((last, at) => (at > last ? at : last)),
+    cursor: column ?? null,
     value: value ?? null,
+    ranges: ranges ?? null,
   }
 }
 
@@ -91,6 +163,7 @@ function entryOf(kept_in: 'target' | 'home'): (saved: SavedState) => StateEntry 
       kept_in,
       cursor: state?.cursor ?? null,
       value: state?.value ?? null,
+      ranges: null,
       run: state?.run ?? null,
       saved_at: savedAt,
     }

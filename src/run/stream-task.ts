@@ -1,9 +1,11 @@
 import type { PipelineStream } from '../config/pipeline.js'
+import { partitionProblem } from '../config/stream-problem.js'
 import { withRetries } from '../core/retry.js'
 import type { WriteFence } from '../core/write-fence.js'
 import { AirlockError } from '../errors/index.js'
 import type { RunOptions } from './local-runner.js'
 import { moveInParts } from './parts/move-in-parts.js'
+import type { OpenReaders } from './parts/readers.js'
 import type { StreamReport } from './report.js'
 import { runResumable } from './resume-run.js'
 import type { RunHost } from './run-host.js'
@@ -19,8 +21,12 @@ export interface StreamContext {
   readonly options: RunOptions
   readonly rules: StreamRules
   readonly pools: SessionPools
+  /** Pairs of sessions that a stream which is not to be divided may take, where others would stay idle (1). */
+  readonly spare?: number
   /** Of a run of which several attempts may be alive: what each try at a stream has to claim before it writes. */
   readonly fenceOf?: (stream: string, attempt: number) => WriteFence
+  /** Who reads the ranges of a divided stream, where it is not this thread. */
+  readonly readers?: OpenReaders
 }
 
 /** How often a stream is tried again where the caller does not say. */
@@ -45,7 +51,8 @@ export async function runStreamOf(stream: PipelineStream, context: StreamContext
         if (attempt > 1) await pools.renew()
         // Of one pair of sessions a divided stream would read one range after the other, and write them twice.
         const isDivided = stream.partitionBy !== undefined && pools.parallel > 1
-        if (isDivided) return await moveDivided(stream, context, tried)
+        const moved = isDivided || mayDivide(stream, context) ? await moveDivided(stream, context, tried) : undefined
+        if (moved !== undefined) return moved
         return await pools.use(signal, (ends) => moveStream(stream, ends, context, tried))
       },
       {
@@ -137,10 +144,27 @@ async function moveStream(
 }
 
 /** As `moveStream`, by several pairs of sessions; rows and bytes are counted by each of them. */
-async function moveDivided(stream: PipelineStream, context: StreamContext, tried: Attempt): Promise<StreamOutcome> {
-  const report = await moveInParts(stream, context, tried, (plan, work) => recorded(plan, context, work))
-  tellDone(report, context)
-  return report
+async function moveDivided(
+  stream: PipelineStream,
+  context: StreamContext,
+  tried: Attempt,
+): Promise<StreamOutcome | undefined> {
+  try {
+    const report = await moveInParts(stream, context, tried, (plan, work) => recorded(plan, context, work))
+    if (report !== undefined) tellDone(report, context)
+    return report
+  } catch (error) {
+    // Staging tables ask for more than the stream does: where nobody has asked for them, they are done without.
+    const isAsked = stream.partitionBy !== undefined
+    if (isAsked || !(error instanceof AirlockError) || error.code !== 'PRIVILEGE_MISSING') throw error
+    Object.assign(tried, { wrote: false, settled: false, seen: nothingSeen() })
+    return undefined
+  }
+}
+
+/** Whether a stream may be divided that does not ask for it. */
+function mayDivide(stream: PipelineStream, { spare = 1 }: StreamContext): boolean {
+  return spare > 1 && stream.undivided !== true && partitionProblem(stream) === undefined
 }
 
 /** Does the work between the audit records of its intent and of its outcome. */

@@ -2,10 +2,10 @@ import { spawn } from 'node:child_process'
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest'
 import { createMasker } from '../../src/masking/index.js'
 import { NoteStore, type NoteStoreOptions } from '../../src/memory/note-store.js'
-import { airlock, BIN, calmLine, envelope, NODE_ARGS } from '../cli/airlock.js'
+import { airlock, calmLine, envelope } from '../cli/airlock.js'
 
 const DAY = 86_400_000
 let folder: string
@@ -160,7 +160,7 @@ describe('airlock memory', () => {
       const ended = await run(args, input)
       calmLine(ended, code)
     }
-    const binary = spawn(process.execPath, [...NODE_ARGS, BIN, 'memory', 'capture', '--session', 's', '--consent'], {
+    const binary = spawn(process.execPath, [inject('cli'), 'memory', 'capture', '--session', 's', '--consent'], {
       cwd: folder,
       env: { PATH: process.env['PATH'] },
     })

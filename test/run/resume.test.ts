@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
-import { divide } from '../../src/run/resume-plan.js'
+import { splitEvenly } from '../../src/core/key-split.js'
 import { resetState, showState } from '../../src/run/state-admin.js'
 import { type Engine, type EngineName, FaultProxy, type TestDatabase } from '../../src/testing/index.js'
 import { start } from '../cli/airlock.js'
@@ -317,10 +317,9 @@ describeWith(['mysql', 'postgres'], 'a resumable load', (engines) => {
   })
 
   it('divides what is there: fewer ranges than values, and the ends of 64 bits', () => {
-    expect(divide(undefined, 16)).toEqual([])
-    expect(divide({ least: '5', greatest: '5' }, 16)).toEqual([])
-    expect(divide({ least: '-1', greatest: '1' }, 16)).toEqual(['0', '1'])
-    expect(divide({ least: '-9223372036854775808', greatest: '9223372036854775807' }, 2)).toEqual(['0'])
-    expect(divide({ least: '0', greatest: '18446744073709551615' }, 4)[2]).toBe('13835058055282163712')
+    expect(splitEvenly(5n, 5n, 16)).toEqual([])
+    expect(splitEvenly(-1n, 1n, 16)).toEqual([0n, 1n])
+    expect(splitEvenly(-9223372036854775808n, 9223372036854775807n, 2)).toEqual([0n])
+    expect(splitEvenly(0n, 18446744073709551615n, 4)[2]).toBe(13835058055282163712n)
   })
 })

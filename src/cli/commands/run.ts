@@ -17,7 +17,6 @@ import { planCommand } from './plan.js'
 
 export interface RunCommandOptions extends StreamOptions, ReportOptions {
   readonly streams?: readonly string[]
-  readonly parallel?: number
   readonly dryRun?: boolean
   readonly remote?: 'e2b'
   readonly expectPlan?: string
@@ -29,6 +28,8 @@ export interface ReportOptions {
   readonly retries: number
   readonly fullRefresh?: boolean
   readonly summary?: string
+  readonly parallel?: number
+  readonly threads?: boolean
   /** In bytes. */
   readonly maxMemory?: number
 }
@@ -57,7 +58,7 @@ export async function runAndReport(
   common: GlobalOptions,
   workspace: Workspace,
   pipeline: Pipeline,
-  options: ReportOptions & Pick<RunCommandOptions, 'streams' | 'parallel' | 'remote'>,
+  options: ReportOptions & Pick<RunCommandOptions, 'streams' | 'remote'>,
 ): Promise<void> {
   const { output, signal } = context
   const progress = new ProgressLine(output, common.progress)
@@ -70,6 +71,7 @@ export async function runAndReport(
     fullRefresh: options.fullRefresh === true,
     ...(options.streams === undefined ? {} : { streams: options.streams }),
     ...(options.parallel === undefined ? {} : { parallel: options.parallel }),
+    ...(options.threads === undefined ? {} : { threads: options.threads }),
     ...(options.maxMemory === undefined ? {} : { maxMemoryBytes: options.maxMemory }),
     ...(remote === undefined ? {} : { runner: remote.runner }),
     onRemoteEvent: ({ severity }, line) => {

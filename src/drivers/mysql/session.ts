@@ -5,8 +5,6 @@ import type {
   DiscoverRequest,
   Extraction,
   ExtractRequest,
-  KeyBounds,
-  KeyBoundsRequest,
   OpenContext,
   Privileges,
   QueryLimits,
@@ -19,8 +17,10 @@ import type {
   WritePlan,
   WriteReceipt,
 } from '../../core/driver.js'
+import type { KeySplitRequest } from '../../core/key-split.js'
 import { wholeLimits } from '../../core/query-limits.js'
 import { withinTime } from '../../core/query-time.js'
+import type { HeldSnapshot, SharedSnapshot } from '../../core/shared-snapshot.js'
 import type { ClaimOutcome, WriteFence } from '../../core/write-fence.js'
 import { AirlockError } from '../../errors/index.js'
 import { discoverMysql } from './catalogue/discovery.js'
@@ -28,7 +28,8 @@ import { queryMysql } from './catalogue/query.js'
 import type { MysqlConfig } from './config.js'
 import { connectMysql, type MysqlConnection } from './native.js'
 import { extractRows, type StatementOwner } from './read/extractor.js'
-import { keyBounds } from './read/key-bounds.js'
+import { splitKey } from './read/key-split.js'
+import { enterSnapshot, lockForSnapshot } from './read/snapshot.js'
 import { describeSource } from './read/source.js'
 import { sessionSettings } from './sql.js'
 import { claimWrite } from './write/fence.js'
@@ -64,6 +65,8 @@ export class MysqlSession implements Session, StatementOwner {
   #config: MysqlConfig
   #context: OpenContext
   #native: NativeChoices
+  #inSnapshot = false
+  readonly snapshots = 'locked'
 
   private constructor(connection: MysqlConnection, config: MysqlConfig, context: OpenContext, native: NativeChoices) {
     this.#connection = connection
@@ -84,7 +87,8 @@ export class MysqlSession implements Session, StatementOwner {
   }
 
   extract(request: ExtractRequest, signal: AbortSignal): Extraction {
-    return extractRows(this.#connection, this, request, signal)
+    const [connection, inSnapshot] = [this.#connection, this.#inSnapshot]
+    return extractRows({ connection, owner: this, inSnapshot }, request, signal)
   }
 
   discover(request: DiscoverRequest, signal: AbortSignal): Promise<Catalog> {
@@ -126,8 +130,17 @@ export class MysqlSession implements Session, StatementOwner {
     return await this.cancelOnAbort(signal, () => claimWrite(this.#connection, fence))
   }
 
-  keyBounds(request: KeyBoundsRequest, signal: AbortSignal): Promise<KeyBounds | undefined> {
-    return this.cancelOnAbort(signal, () => keyBounds(this.#connection, request))
+  splitKey(request: KeySplitRequest, signal: AbortSignal): Promise<readonly string[]> {
+    return this.cancelOnAbort(signal, () => splitKey(this.#connection, request))
+  }
+
+  holdSnapshot(table: string, signal: AbortSignal): Promise<HeldSnapshot | string> {
+    return this.cancelOnAbort(signal, () => lockForSnapshot(this.#connection, table))
+  }
+
+  async enterSnapshot(shared: SharedSnapshot, signal: AbortSignal): Promise<boolean> {
+    this.#inSnapshot = await this.cancelOnAbort(signal, () => enterSnapshot(this.#connection, shared))
+    return this.#inSnapshot
   }
 
   async dropStaging(table: string, signal: AbortSignal): Promise<void> {
@@ -168,6 +181,7 @@ export class MysqlSession implements Session, StatementOwner {
   async reset(): Promise<void> {
     // Rolls back, drops temporary tables and unsets variables, all in one.
     await this.#connection.reset()
+    this.#inSnapshot = false
     await this.#pinSettings()
   }
 

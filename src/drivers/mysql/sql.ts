@@ -43,6 +43,3 @@ export function sessionSettings(statementTimeoutMs: number | undefined, mariadb:
   }
   return settings
 }
-
-/** One consistent view of all tables, and no way to write. */
-export const BEGIN_SNAPSHOT = 'START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY'

@@ -5,9 +5,6 @@ import type {
   DiscoverRequest,
   Extraction,
   ExtractRequest,
-  HeldSnapshot,
-  KeyBounds,
-  KeyBoundsRequest,
   OpenContext,
   Privileges,
   QueryLimits,
@@ -20,17 +17,20 @@ import type {
   WritePlan,
   WriteReceipt,
 } from '../../core/driver.js'
+import type { KeySplitRequest } from '../../core/key-split.js'
 import { wholeLimits } from '../../core/query-limits.js'
 import { withinTime } from '../../core/query-time.js'
+import type { HeldSnapshot, SharedSnapshot } from '../../core/shared-snapshot.js'
 import type { ClaimOutcome, WriteFence } from '../../core/write-fence.js'
 import { discoverPostgres } from './catalogue/discovery.js'
 import { queryPostgres } from './catalogue/query.js'
 import type { PostgresConfig } from './config.js'
 import { connectPostgres, type PostgresConnection } from './native.js'
+import { BLOCK_COLUMN } from './read/blocks.js'
 import { extractRows, type ReadBy, type StatementOwner } from './read/extractor.js'
-import { keyBounds } from './read/key-bounds.js'
+import { splitKey } from './read/key-split.js'
 import { relayFormats } from './read/relay.js'
-import { exportSnapshot } from './read/snapshot.js'
+import { hasSnapshot, holdSnapshot } from './read/snapshot.js'
 import { describeSource } from './read/source.js'
 import { PRIVILEGES, pinSettings } from './sql.js'
 import { Transactions } from './transaction.js'
@@ -59,8 +59,11 @@ export class PostgresSession implements Session, StatementOwner {
   #readBy: ReadBy = 'copy'
   #writeBy: WriteBy = 'binary'
   readonly stagingSchema = PART_SCHEMA
+  readonly blockColumn = BLOCK_COLUMN
+  /** The snapshot of another session in which this one reads. */
+  #snapshot: string | undefined
   /** Undefined through a pooler: the next session may be one of another server. */
-  readonly exportSnapshot?: (signal: AbortSignal) => Promise<HeldSnapshot>
+  readonly snapshots?: 'kept'
 
   private constructor(
     connection: PostgresConnection,
@@ -74,8 +77,7 @@ export class PostgresSession implements Session, StatementOwner {
     this.#context = context
     this.#settings = settings
     this.#statementMs = statementMs
-    if (settings === undefined) return
-    this.exportSnapshot = (signal) => this.cancelOnAbort(signal, () => exportSnapshot(connection, transactions))
+    if (settings !== undefined) this.snapshots = 'kept'
   }
 
   /** Authenticates over the attempt's socket and pins the session's settings. With `pooling: 'transaction'` the server
@@ -117,7 +119,7 @@ export class PostgresSession implements Session, StatementOwner {
 
   extract(request: ExtractRequest, signal: AbortSignal): Extraction {
     const [connection, transactions, readBy] = [this.#connection, this.#transactions, this.#readBy]
-    return extractRows({ connection, transactions, owner: this, readBy }, request, signal)
+    return extractRows({ connection, transactions, owner: this, readBy, snapshot: this.#snapshot }, request, signal)
   }
 
   async outline(plan: WritePlan, columns: readonly Column[]): Promise<WriteOutline> {
@@ -147,8 +149,19 @@ export class PostgresSession implements Session, StatementOwner {
     return claimWrite(this.#connection, this.#transactions, fence)
   }
 
-  keyBounds(request: KeyBoundsRequest, signal: AbortSignal): Promise<KeyBounds | undefined> {
-    return this.cancelOnAbort(signal, () => this.#transactions.reading(() => keyBounds(this.#connection, request)))
+  splitKey(request: KeySplitRequest, signal: AbortSignal): Promise<readonly string[]> {
+    return this.cancelOnAbort(signal, () => this.#transactions.reading(() => splitKey(this.#connection, request)))
+  }
+
+  holdSnapshot(table: string, signal: AbortSignal): Promise<HeldSnapshot | string> {
+    return this.cancelOnAbort(signal, () => holdSnapshot(this.#connection, this.#transactions, table))
+  }
+
+  /** Each read imports it. */
+  async enterSnapshot({ id }: SharedSnapshot, signal: AbortSignal): Promise<boolean> {
+    const found = await this.cancelOnAbort(signal, () => hasSnapshot(this.#connection, this.#transactions, id))
+    if (found) this.#snapshot = id
+    return found
   }
 
   dropStaging(table: string, signal: AbortSignal): Promise<void> {
@@ -185,6 +198,7 @@ export class PostgresSession implements Session, StatementOwner {
   }
 
   async reset(): Promise<void> {
+    this.#snapshot = undefined
     if (this.#settings === undefined) return
     // Refused inside a transaction: a session that is still in one is not fit for anybody else.
     await this.#connection.query('DISCARD ALL')

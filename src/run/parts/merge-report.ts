@@ -29,6 +29,8 @@ export function mergeReport<R extends Omit<StreamReport, 'attempts'>>(
     rows_read: rows,
     rows_masked: rows,
     bytes_read: sum(({ bytes }) => bytes),
+    // Where the server has moved what waited, nothing more was sent.
+    bytes: report.bytes > 0 ? report.bytes : sum(({ bytes }) => bytes),
     batches: sum(({ batches }) => batches),
     policies,
     ranges,

@@ -1,8 +1,9 @@
 import type { PipelineStream } from '../../config/pipeline.js'
+import type { ManagedSession } from '../../core/managed-session.js'
 import { partTable } from '../../core/part-table.js'
 import { AirlockError } from '../../errors/index.js'
 import type { PartOutcome } from '../jobs/job.js'
-import { performCommit, performPart } from '../jobs/perform-parts.js'
+import { performCommit } from '../jobs/perform-parts.js'
 import { dropStray } from '../remote/drop-stray.js'
 import { partDigest } from '../resume-ledger.js'
 import type { Progress, Seen, StreamOutcome } from '../run-stream.js'
@@ -12,14 +13,15 @@ import type { Attempt, StreamContext } from '../stream-task.js'
 import { mergeReport, type PartCounts } from './merge-report.js'
 import { partKey, rangeBetween } from './part-mark.js'
 import { dropAbandoned, type PartPlan, planParts } from './plan-parts.js'
+import { openReaders, type Readers } from './readers.js'
 
 /** A stream that is divided, worked out against both ends. */
 interface Divided {
   readonly plan: StreamPlan
   readonly parts: PartPlan
   readonly stagingSchema: string | undefined
-  /** Whether all ranges can be read in one snapshot. */
-  readonly together: boolean
+  /** How all ranges can be read in one snapshot, if they can. */
+  readonly snapshots: ManagedSession['snapshots']
 }
 
 /** A range that waits at the target; `counts` where this run has read it. */
@@ -29,28 +31,38 @@ interface WaitingRange {
   readonly counts?: PartCounts
 }
 
-/** Moves a stream with `partition_by`: so many readers at one time as the run has pairs of sessions, each with a writer and
- * a staging table of its own, in one snapshot where the source can; then everything into the real table in one
- * transaction. Ranges that are finished when another fails wait for the next run. Throws AirlockError; the real table is
- * then what it was. */
+/** From so many rows on a stream is divided by itself: below, the second write and the sessions cost more than the reading
+ * of the others saves, even where each connection is slow (measured: 60,000 rows gain seconds, and lose tenths). */
+const ROWS_TO_DIVIDE = 1_000_000
+
+/** Moves a stream in ranges: so many readers at one time as there are pairs of sessions, each with a writer and a staging
+ * table of its own, in one snapshot where the source can; then everything into the real table in one transaction. Ranges
+ * that are finished when another fails wait for the next run. A stream without `partition_by` is divided by its key into
+ * `spare` ranges, if it is big and has one snapshot; undefined where it is to be moved whole. Throws AirlockError; the real
+ * table is then what it was. */
 export async function moveInParts(
   stream: PipelineStream,
   context: StreamContext,
   tried: Attempt,
   intended: (plan: StreamPlan, work: () => Promise<StreamOutcome>) => Promise<StreamOutcome>,
-): Promise<StreamOutcome> {
+): Promise<StreamOutcome | undefined> {
   const { runId, options, rules } = context
   const started = performance.now()
   const divided = await divide(stream, context)
+  if (divided === undefined) return undefined
   const { plan, parts } = divided
+  const missing = parts.bounds.length + 1 - parts.finished.size
+  const wanted = { kind: divided.snapshots, stream, most: Math.max(1, missing) }
+  await using readers = await (context.readers ?? openReaders)(wanted, context)
+  if (readers.apart !== undefined && stream.partitionBy === undefined) return undefined
+  if (readers.apart !== undefined && parts.kind === 'blocks') throw notDivided(readers.apart)
   tried.plan = plan
   options.onPlan?.(plan)
   return await intended(plan, async () => {
     // Each range, and the commit, has its own retries.
     Object.assign(tried, { wrote: true, settled: true })
-    const waiting = await inSnapshot(divided, context, (snapshot) =>
-      loadAll(divided, snapshot, context, tried, started),
-    )
+    const waiting = await loadAll(divided, readers, context, tried, started)
+    await readers[Symbol.asyncDispose]()
     const ranges = { total: waiting.length, skipped: parts.finished.size }
     const { verify = 'count', retries = 2 } = options
     const report = await performCommit(
@@ -64,54 +76,60 @@ export async function moveInParts(
     )
     const counts = waiting.flatMap((range) => range.counts ?? [])
     const merged = mergeReport(report, counts, ranges, started)
-    return { ...merged, notes: [...merged.notes, ...snapshotNotes(divided)] }
+    return { ...merged, notes: [...merged.notes, ...divisionNotes(divided, readers)] }
   })
 }
 
-/** What the rows of several ranges have in common. */
-function snapshotNotes({ parts, together }: Divided): readonly string[] {
+/** Why there are ranges, and what the rows of several have in common. */
+function divisionNotes({ plan, parts }: Divided, { apart, count }: Readers): readonly string[] {
   const taken = parts.finished.size
   const notes: string[] = []
-  if (!together)
-    notes.push('each range was read in a snapshot of its own: the source has none in common for several sessions')
+  if (plan.stream.partitionBy === undefined) {
+    const ranges = parts.bounds.length + 1
+    notes.push(
+      `read in ${ranges} ranges of ${parts.column} by ${count} sessions, which were idle; partition_by: false keeps it whole`,
+    )
+  }
+  if (apart !== undefined) notes.push(`each range was read in a snapshot of its own: ${apart}`)
   else if (taken === 0) notes.push('all ranges were read in one snapshot')
-  if (taken > 0) notes.push(`${taken} ranges are as an interrupted run has read them`)
+  if (taken > 0) notes.push(`${taken} ranges are as an earlier attempt has read them`)
   return notes
 }
 
-async function divide(stream: PipelineStream, { rules, pools, signal }: StreamContext): Promise<Divided> {
+/** Undefined where a stream stays whole that does not ask to be divided. */
+async function divide(stream: PipelineStream, context: StreamContext): Promise<Divided | undefined> {
+  const { rules, pools, signal, spare = 1 } = context
+  const isAsked = stream.partitionBy !== undefined
   return await pools.use(signal, async ({ source, target }) => {
     const plan = await planStream(stream, source, target, rules, signal)
     const { pipeline, sourceName, fullRefresh } = rules
+    const { snapshots } = source
+    const together = snapshots !== undefined
+    if (!isAsked && !together) return undefined
     const parts = await planParts(plan, {
-      ...{ source, target, pipeline, sourceName, ranges: pools.parallel, signal },
-      fullRefresh: fullRefresh === true,
+      ...{ source, target, pipeline, sourceName, signal, together },
+      ranges: isAsked ? pools.parallel : spare,
+      leastRows: ROWS_TO_DIVIDE,
+      // Who has not asked for ranges has not asked for those of an earlier run.
+      fullRefresh: fullRefresh === true || !isAsked,
     })
     if (typeof parts === 'string') {
-      throw new AirlockError('UNSUPPORTED', { phase: 'plan', params: { problem: `partition_by: ${parts}` } })
+      if (isAsked) throw notDivided(parts)
+      return undefined
     }
     await dropAbandoned(parts, target, signal)
-    return { plan, parts, stagingSchema: target.stagingSchema, together: source.exportsSnapshots }
+    return { plan, parts, stagingSchema: target.stagingSchema, snapshots }
   })
 }
 
-/** Keeps one session open for the snapshot of the others, as long as `work` takes. */
-async function inSnapshot<T>(
-  { together }: Divided,
-  { pools, signal }: StreamContext,
-  work: (snapshot: string | undefined) => Promise<T>,
-): Promise<T> {
-  if (!together) return await work(undefined)
-  return await pools.useOne('source', signal, async (session) => {
-    await using held = await session.exportSnapshot(signal)
-    return await work(held.id)
-  })
+function notDivided(problem: string): AirlockError {
+  return new AirlockError('UNSUPPORTED', { phase: 'plan', params: { problem: `partition_by: ${problem}` } })
 }
 
 /** All ranges that are missing, up to `parallel` at one time. After the first that fails for good the others are ended. */
 async function loadAll(
   { plan, parts, stagingSchema }: Divided,
-  snapshot: string | undefined,
+  readers: Readers,
   context: StreamContext,
   tried: Attempt,
   started: number,
@@ -138,14 +156,14 @@ async function loadAll(
     return parts.finished.get(index)?.table ?? partTable(stagingSchema, partDigest({ pipeline, stream: attempt }, of))
   })
   const load = (index: number): Promise<PartOutcome> =>
-    performPart(
+    readers.load(
       {
         ...{ stream, pipeline, verify, retries, table: tables[index]! },
         range: rangeBetween(column, bounds, index),
         mark: { of, column, bounds, index },
       },
       limited,
-      { snapshot, onTry: (counted) => seen.set(index, counted) },
+      (counted) => seen.set(index, counted),
     )
   const done = new Map<number, PartOutcome>()
   let failure: { readonly error: unknown } | undefined
@@ -161,8 +179,10 @@ async function loadAll(
       }
     }
   }
-  await Promise.all(Array.from({ length: pools.parallel }, worker))
+  await Promise.all(Array.from({ length: readers.count }, worker))
   if (failure !== undefined) {
+    // What is left to read can be had in a new snapshot only, which is another attempt's.
+    if (readers.isOver === true) tried.settled = false
     const stray = tables.filter((_, index) => !parts.finished.has(index) && !done.has(index))
     const left = await dropStray((limit, work) => pools.useOne('target', limit, work), pipeline, stray)
     for (const problem of left) host.telemetry.emit('warning.raised', { run: runId, stream: stream.name, problem })

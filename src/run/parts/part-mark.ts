@@ -2,18 +2,21 @@ import { z } from 'zod'
 import type { KeyRange, SavedState, StateKey } from '../../core/driver.js'
 import { isPartTable } from '../../core/part-table.js'
 
-const decimal = z.string().regex(/^-?\d{1,20}$/)
+/** A whole number, a uuid with or without its dashes, or a place in a table. */
+const bound = z.string().regex(/^(?:-?\d{1,20}|[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}|\(\d{1,10},0\))$/)
 
 const partMark = z.strictObject({
   version: z.literal(1),
   /** Fingerprint of all that decides what the waiting rows are. */
   of: z.string(),
   column: z.string(),
-  bounds: z.array(decimal).readonly(),
+  bounds: z.array(bound).readonly(),
   index: z.int().min(0),
   /** Where the rows of this range wait. */
   table: z.string(),
   rows: z.int().min(0),
+  /** The run that has read it. */
+  run: z.string().optional(),
 })
 
 /** That one range of a load that is divided among several machines is at the target; saved there, in the transaction of

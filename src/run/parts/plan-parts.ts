@@ -1,23 +1,21 @@
-import type { PipelineStream } from '../../config/pipeline.js'
-import type { Column } from '../../core/batch.js'
 import type { SavedState, StateKey } from '../../core/driver.js'
+import type { KeyKind } from '../../core/key-split.js'
 import type { ManagedSession } from '../../core/managed-session.js'
-import { isCommitted } from '../../core/write-fence.js'
-import { AirlockError } from '../../errors/index.js'
+import { claimHolder, isCommitted } from '../../core/write-fence.js'
 import { fenceKey } from '../fence-key.js'
 import { loadFingerprint } from '../resume-ledger.js'
-import { divide, keyColumn } from '../resume-plan.js'
 import type { StreamPlan } from '../stream-plan.js'
 import { isPartOf, type PartMark, parsePartMark } from './part-mark.js'
-import { partitionColumn } from './partition-column.js'
+import { divisibleKey, partitionColumn } from './partition-column.js'
 
-/** Dividing a smaller table costs more than it saves. */
+/** Dividing a smaller table costs more than it saves, where nobody has asked for it. */
 const LEAST_ROWS = 100_000
 
 /** A load that is divided by ranges of a key. */
 export interface PartPlan {
   readonly of: string
   readonly column: string
+  readonly kind: KeyKind
   readonly bounds: readonly string[]
   /** What an interrupted run has left, by index of its range. */
   readonly finished: ReadonlyMap<number, PartMark>
@@ -33,6 +31,10 @@ export interface PartContext {
   readonly sourceName: string
   readonly ranges: number
   readonly fullRefresh: boolean
+  /** Estimated rows from which a stream is divided that does not ask for it, and does not say itself from how many (100,000). */
+  readonly leastRows?: number
+  /** Whether the ranges can be read in one snapshot. */
+  readonly together?: boolean
   readonly signal: AbortSignal
 }
 
@@ -44,9 +46,13 @@ export async function planParts(plan: StreamPlan, context: PartContext): Promise
   const reason = reasonToStayWhole(plan, context)
   if (reason !== undefined) return reason
   const described = await source.describe(plan.request, signal)
-  const column =
-    stream.partitionBy === undefined ? keyOf(stream, described.columns) : partitionColumn(stream, described.columns)
-  if (column === undefined) return 'it has no key of one column of whole numbers that is not masked'
+  const key =
+    stream.partitionBy === undefined
+      ? divisibleKey(stream, described.columns)
+      : partitionColumn(stream, described.columns, source)
+  if (key === undefined) return 'it has no key of one column of whole numbers or uuids that is not masked'
+  const { name: column, kind } = key
+  if (kind === 'blocks' && !context.together) return 'blocks can be read in one snapshot only'
   const of = loadFingerprint({
     ...{ stream, sourceName, columns: described.columns, masked: plan.columns, key: column },
     maskKey: plan.mask.key,
@@ -54,14 +60,19 @@ export async function planParts(plan: StreamPlan, context: PartContext): Promise
   const kept = await target.readState(pipeline, signal)
   const saved = kept.filter((state) => isPartOf(state, stream.name))
   const marks = saved.map((state) => parsePartMark(state, target.stagingSchema))
-  const before = context.fullRefresh || areDone(kept, saved, stream.name) ? undefined : takeOver(marks, of, column)
+  // Rows may lie elsewhere since an interrupted run has read its blocks.
+  const anew = context.fullRefresh || kind === 'blocks' || areDone(kept, saved, marks, stream.name)
+  const before = anew ? undefined : takeOver(marks, of, column)
   const { where, table } = stream
   const bounds =
     before ??
-    divide(
-      await source.keyBounds({ table: table!, column, ...(where === undefined ? {} : { where }) }, signal),
-      stream.partitionBy?.ranges ?? context.ranges,
-    )
+    (await source.splitKey(
+      {
+        ...{ table: table!, column, kind, ranges: stream.partitionBy?.ranges ?? context.ranges },
+        ...(where === undefined ? {} : { where }),
+      },
+      signal,
+    ))
   const finished = new Map<number, PartMark>()
   const abandoned: { key: SavedState; table: string | undefined }[] = []
   for (const [at, state] of saved.entries()) {
@@ -69,36 +80,36 @@ export async function planParts(plan: StreamPlan, context: PartContext): Promise
     if (before !== undefined && mark !== undefined && isSame(mark, of, column, before)) finished.set(mark.index, mark)
     else abandoned.push({ key: state, table: mark?.table })
   }
-  return { of, column, bounds, finished, abandoned }
-}
-
-function keyOf(stream: PipelineStream, columns: readonly Column[]): string | undefined {
-  try {
-    return keyColumn(stream, columns)
-  } catch (error) {
-    if (error instanceof AirlockError) return undefined
-    throw error
-  }
+  return { of, column, kind, bounds, finished, abandoned }
 }
 
 function reasonToStayWhole(
   { stream, incremental, resume, estimatedRows }: StreamPlan,
-  { source, target, ranges }: PartContext,
+  { source, target, ranges, leastRows = LEAST_ROWS }: PartContext,
 ): string | undefined {
   if (ranges < 2) return 'one range was asked for'
   if (stream.table === undefined) return 'it reads a query'
   if (incremental !== undefined || resume !== undefined) return 'it is incremental or resumable'
-  if (!source.knowsKeyBounds || source.capabilities.incremental !== true) return 'its source cannot read ranges'
+  if (!source.splitsKeys || source.capabilities.incremental !== true) return 'its source cannot read ranges'
   if (!target.keepsParts || !target.keepsFences) return 'its target cannot keep parts'
-  if (stream.partitionBy === undefined && (estimatedRows ?? 0) < LEAST_ROWS) return 'it is small'
+  if (stream.partitionBy !== undefined) return undefined
+  if (stream.undivided === true) return 'it is not to be divided'
+  if ((estimatedRows ?? 0) < (stream.divideFrom ?? leastRows)) return 'it is small'
   return undefined
 }
 
-/** Whether these ranges are in the real table already: a run may have died after its commit, before it forgot them. */
-function areDone(kept: readonly SavedState[], marks: readonly SavedState[], stream: string): boolean {
+/** Whether these ranges are in the real table already, or may be: a run may have died after its commit, before it forgot
+ * them, and another one may have claimed the table since, so that nothing says any more that the first has committed. */
+function areDone(
+  kept: readonly SavedState[],
+  saved: readonly SavedState[],
+  marks: readonly (PartMark | undefined)[],
+  stream: string,
+): boolean {
   const claim = kept.find((state) => state.stream === fenceKey(state.pipeline, stream).stream)
-  if (claim === undefined || !isCommitted(claim.value)) return false
-  return marks.every(({ savedAt }) => savedAt <= claim.savedAt)
+  if (claim === undefined || saved.some(({ savedAt }) => savedAt > claim.savedAt)) return false
+  const isOwn = marks.every((mark) => mark?.run === undefined || claimHolder(claim.value).startsWith(`${mark.run}.`))
+  return isCommitted(claim.value) || !isOwn
 }
 
 /** The bounds that the marks of an interrupted run agree on. */

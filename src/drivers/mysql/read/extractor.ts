@@ -1,9 +1,9 @@
 import type { CursorPosition, Extraction, ExtractRequest } from '../../../core/driver.js'
 import { type StreamedStatement, streamStatement } from '../../../core/statement-stream.js'
 import type { MysqlConnection } from '../native.js'
-import { BEGIN_SNAPSHOT } from '../sql.js'
 import { cursorBounds } from './bounded-read.js'
 import { RowPacker } from './row-packer.js'
+import { BEGIN_SNAPSHOT } from './snapshot.js'
 import { type MysqlSource, resolveSource } from './source.js'
 
 /** What an extraction asks of its session. */
@@ -14,13 +14,17 @@ export interface StatementOwner {
   cancelOnAbort<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T>
 }
 
+/** What an extraction works with. */
+export interface ExtractionTools {
+  readonly connection: MysqlConnection
+  readonly owner: StatementOwner
+  /** The session is in a transaction already, whose snapshot the rows are to be of. */
+  readonly inSnapshot: boolean
+}
+
 /** One streaming pass over a table or a query, inside a read-only transaction with a consistent snapshot. */
-export function extractRows(
-  connection: MysqlConnection,
-  owner: StatementOwner,
-  request: ExtractRequest,
-  signal: AbortSignal,
-): Extraction {
+export function extractRows(tools: ExtractionTools, request: ExtractRequest, signal: AbortSignal): Extraction {
+  const { connection, owner, inSnapshot } = tools
   const state: {
     packer: RowPacker | undefined
     position: CursorPosition | undefined
@@ -38,8 +42,8 @@ export function extractRows(
       return state.position
     },
     async *[Symbol.asyncIterator]() {
-      await connection.query(BEGIN_SNAPSHOT)
-      let open = true
+      let open = !inSnapshot
+      if (open) await connection.query(BEGIN_SNAPSHOT)
       try {
         const source = await owner.cancelOnAbort(signal, async () => {
           const resolved = await resolveSource(connection, request)
@@ -53,7 +57,7 @@ export function extractRows(
           state.packer = packer
         })
         yield* streamStatement(statement, { signal, bufferBytes: request.bufferBytes })
-        await connection.query('COMMIT')
+        if (open) await connection.query('COMMIT')
         open = false
       } finally {
         if (open && connection.usable) await rollback(connection)

@@ -80,7 +80,10 @@ export async function planLoad(
   const columns = source.filter((_, index) => fates[index]!.action !== 'omit')
   const types =
     target === undefined
-      ? new Map(tableTypes(source, primaryKey, choices).map((type, index) => [source[index]!.name, type]))
+      ? new Map([
+          ...tableTypes(source, primaryKey, choices).map((type, index) => [source[index]!.name, type] as const),
+          ...(await typesLike(connection, plan, source)),
+        ])
       : typesOf(source, fates, target)
   const shared = {
     ...{
@@ -173,6 +176,18 @@ function sourceKey(columns: readonly Column[]): readonly string[] {
   const key = columns.filter((column) => column.keyPosition > 0).sort((a, b) => a.keyPosition - b.keyPosition)
   const complete = key.every((column, index) => column.keyPosition === index + 1)
   return complete ? key.map((column) => column.name) : []
+}
+
+async function typesLike(
+  connection: MysqlConnection,
+  { like }: WritePlan,
+  columns: readonly Column[],
+): Promise<readonly (readonly [string, string])[]> {
+  const found = like === undefined ? undefined : await findTarget(connection, like)
+  return columns.flatMap(({ name }) => {
+    const type = found?.columns.find((column) => sameName(column.name, name))?.type
+    return type === undefined ? [] : [[name, type] as const]
+  })
 }
 
 function typesOf(

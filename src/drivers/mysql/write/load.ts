@@ -24,6 +24,7 @@ import {
   stagingTable,
 } from './staging.js'
 import { swapNames } from './swap.js'
+import { moveWaiting, takesWaiting } from './waiting-rows.js'
 
 /** What a load works with. `transaction` begins the one transaction of the write; what comes before it is DDL, and the
  * session's own temporary table. */
@@ -87,6 +88,12 @@ async function createOrAlter({ load, plan, define }: Load, table = load.table): 
   for (const statement of alterTable(table, load.alters)) await define(statement)
 }
 
+/** Over the wire, or by the server alone out of tables of its own. */
+async function sendInto({ connection, plan, load, source, transport, signal }: Load, into: string): Promise<Sent> {
+  if (await takesWaiting(connection, plan, load)) return await moveWaiting(connection, load, plan.waiting!, into)
+  return await sendRows(connection, load, source, signal, { into, transport, checksum: plan.checksum === true })
+}
+
 /** `create`, `direct` and `swap`: the rows go where they stay. */
 async function loadDirectly(work: Load): Promise<Done> {
   const { connection, plan, load } = work
@@ -98,11 +105,7 @@ async function loadDirectly(work: Load): Promise<Done> {
   const before = load.route === 'create' ? 0 : await countTable(connection, load.table)
   const deleted =
     replaces && load.route === 'direct' ? (await connection.execute(`DELETE FROM ${load.table}`)).affectedRows : 0
-  const sent = await sendRows(connection, load, work.source, work.signal, {
-    into,
-    transport: work.transport,
-    checksum: plan.checksum === true,
-  })
+  const sent = await sendInto(work, into)
   if (replaces) refuseDeletes(plan, before - sent.rows, before)
   const after = await countTable(connection, into)
   const gone = load.route === 'swap' ? before : deleted
@@ -119,11 +122,7 @@ async function loadStaged(work: Load): Promise<Done> {
   const { connection, plan, load } = work
   await connection.execute(dropStaging(load))
   await connection.execute(createStaging(load))
-  const sent = await sendRows(connection, load, work.source, work.signal, {
-    into: stagingTable(load),
-    transport: work.transport,
-    checksum: plan.checksum === true,
-  })
+  const sent = await sendInto(work, stagingTable(load))
   const staged = async () =>
     sent.checksums && (await readChecksums(connection, sent.slots, sent.stored, `${stagingTable(load)} AS t`))
   const arrived = await staged()

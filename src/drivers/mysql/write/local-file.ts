@@ -9,6 +9,8 @@ export interface LocalFile {
   /** A name that nobody else knows. */
   readonly name: string
   readonly bytes: Buffer
+  /** Told when the last of them has been given away. */
+  readonly onTaken?: () => void
 }
 
 /** Gives the server the bytes when it asks for the file by its name. For any other name it throws, which ends the
@@ -22,6 +24,7 @@ export function localFileStream(file: LocalFile): (path: string) => Readable {
       read() {
         if (at >= file.bytes.length) {
           this.push(null)
+          file.onTaken?.()
           return
         }
         const end = Math.min(at + PACKET_BYTES, file.bytes.length)

@@ -57,11 +57,14 @@ export class RowSender {
     this.#sent = sent
   }
 
-  /** Resolves when the chunk before has arrived and this one is on its way. */
+  /** Resolves when the chunk before has arrived and this one has left: who filled the next one before that would keep the
+   * server waiting for these bytes, since it asks for them first. */
   async send(chunk: RowChunk): Promise<void> {
     await this.#running
-    this.#running = this.#deliver(chunk)
-    this.#running.catch(toldNext)
+    await new Promise<void>((resolve) => {
+      this.#running = this.#deliver(chunk, resolve)
+      this.#running.then(resolve, resolve)
+    })
   }
 
   /** Settles like `work`, or rejects as soon as a chunk is refused or the connection is lost. */
@@ -82,8 +85,8 @@ export class RowSender {
     await this.#running.catch(toldNext)
   }
 
-  async #deliver(chunk: RowChunk): Promise<void> {
-    const { affectedRows, warnings } = await this.#run(chunk)
+  async #deliver(chunk: RowChunk, onTaken: () => void): Promise<void> {
+    const { affectedRows, warnings } = await this.#run(chunk, onTaken)
     this.#sent(chunk)
     if (warnings > 0) await refuseWarnings(this.#connection)
     if (affectedRows !== chunk.rows) {
@@ -93,12 +96,13 @@ export class RowSender {
     this.rowsConfirmed += affectedRows
   }
 
-  #run({ bytes }: RowChunk) {
+  #run({ bytes }: RowChunk, onTaken: () => void) {
     if (this.#transport === 'insert') {
+      onTaken()
       return this.#connection.execute(insertHead(this.#into, this.#slots) + bytes.toString('utf8'))
     }
     const name = `airlock-${randomBytes(12).toString('hex')}`
-    return this.#connection.execute(loadStatement(this.#into, this.#slots, name), { name, bytes })
+    return this.#connection.execute(loadStatement(this.#into, this.#slots, name), { name, bytes, onTaken })
   }
 }
 

@@ -12,8 +12,8 @@ import { type RowChunk, RowFrames } from './row-frames.js'
 import { formOf, insertHead, RowSender, type Transport } from './row-sender.js'
 import { ValueEditor } from './value-editor.js'
 
-/** Size of a statement. Larger ones gain nothing. */
-const CHUNK_BYTES = 1024 * 1024
+/** Rows of one statement, in bytes. Larger ones gain nothing. */
+const CHUNK_BYTES: Readonly<Record<Transport, number>> = { insert: 1 << 20, load: 4 << 20 }
 
 /** What a statement needs beside its rows. */
 const STATEMENT_MARGIN = 4096
@@ -57,7 +57,7 @@ export async function sendRows(
   const checksums = options.checksum ? new RowChecksums(editor.columns) : undefined
   const chunks: RowChunk[] = []
   const most = load.facts.maxPacket - Buffer.byteLength(insertHead(options.into, slots)) - STATEMENT_MARGIN
-  const sizes = { limit: Math.min(CHUNK_BYTES, most), most }
+  const sizes = { limit: Math.min(CHUNK_BYTES[options.transport], most), most }
   const frames = new RowFrames(slots, formOf(options.transport), sizes, (chunk) => chunks.push(chunk))
   const sender = new RowSender(connection, { ...options, slots }, (chunk) => frames.recycle(chunk))
   const put = (batch: Batch): void => {

@@ -1,6 +1,7 @@
 import type { CursorPosition, CursorStart, KeyRange } from '../../../core/driver.js'
 import { AirlockError } from '../../../errors/index.js'
 import type { PostgresConnection } from '../native.js'
+import { BLOCK_COLUMN, placeLiteral } from './blocks.js'
 import { checkBounds, type OrderedColumn, orderedColumn } from './ordered-column.js'
 import type { SourceRelation } from './source-fields.js'
 
@@ -10,6 +11,8 @@ export async function rangeCondition(
   relation: SourceRelation,
   range: KeyRange,
 ): Promise<string> {
+  const isColumn = relation.fields.some(({ name }) => name === range.column)
+  if (range.column === BLOCK_COLUMN && !isColumn) return blockCondition(range)
   const column = await orderedColumn(connection, relation, range.column, 'range')
   const bounds: string[] = []
   const literals: string[] = []
@@ -23,6 +26,13 @@ export async function rangeCondition(
   await checkBounds(connection, [{ column, literals }], 'range')
   // An open range is still one over the column: rows without a value lie in no part of it.
   return bounds.length === 0 ? `${column.sql} IS NOT NULL` : bounds.join(' AND ')
+}
+
+function blockCondition({ from, to }: KeyRange): string {
+  const bounds: string[] = []
+  if (from !== undefined) bounds.push(`${BLOCK_COLUMN} >= ${placeLiteral(from)}`)
+  if (to !== undefined) bounds.push(`${BLOCK_COLUMN} < ${placeLiteral(to)}`)
+  return bounds.length === 0 ? 'true' : bounds.join(' AND ')
 }
 
 /** Where an incremental read begins, worked out for one source. */

@@ -26,6 +26,8 @@ export interface ExtractionTools {
   readonly transactions: Transactions
   readonly owner: StatementOwner
   readonly readBy: ReadBy
+  /** The id of an exported snapshot that the rows are to be of. */
+  readonly snapshot: string | undefined
 }
 
 /** One streaming pass over a table or a query, inside a read-only repeatable-read transaction. */
@@ -67,11 +69,11 @@ async function* oneTransaction(
   signal: AbortSignal,
   progress: Progress,
 ): AsyncGenerator<Batch, void, undefined> {
-  const { connection, transactions, owner } = tools
+  const { connection, transactions, owner, snapshot } = tools
   await transactions.begin(SNAPSHOT)
   let open = true
   try {
-    if (request.snapshot !== undefined) await importSnapshot(connection, request.snapshot)
+    if (snapshot !== undefined) await importSnapshot(connection, snapshot)
     const source = await owner.cancelOnAbort(signal, () => resolveSource(connection, request, { bounded: true }))
     progress.cursor = source.position
     progress.nullCursors = request.cursor?.nulls === 'include' ? source.nullCursors : undefined

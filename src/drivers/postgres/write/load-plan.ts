@@ -75,7 +75,7 @@ export async function planLoad(
   const alters = target === undefined ? [] : await alterActions(connection, target, fitted, fates)
   const load = {
     ...{ mode: plan.mode, strategy, source: fitted, fates, columns, drift, alters, primaryKey, key, cursor, window },
-    ...{ policies, target, types: typesOf(fitted, fates, target) },
+    ...{ policies, target, types: typesOf(fitted, fates, target ?? (await tableLike(connection, plan))) },
   }
   if (target === undefined) {
     const keyed = plan.mode === 'merge' || plan.mode === 'delete+insert'
@@ -178,6 +178,10 @@ function sourceKey(columns: readonly Column[]): readonly string[] {
   const key = columns.filter((column) => column.keyPosition > 0).sort((a, b) => a.keyPosition - b.keyPosition)
   const complete = key.every((column, index) => column.keyPosition === index + 1)
   return complete ? key.map((column) => column.name) : []
+}
+
+async function tableLike(connection: PostgresConnection, { like }: WritePlan): Promise<TargetTable | undefined> {
+  return like === undefined ? undefined : await findTarget(connection, like)
 }
 
 function typesOf(

@@ -11,11 +11,11 @@ import { refuseDeletes } from './delete-limit.js'
 import { alterTable } from './evolve.js'
 import { advanceSequences, identityColumn } from './identity.js'
 import { type LoadPlan, planLoad } from './load-plan.js'
-import { ensurePartSchema } from './part-tables.js'
 import { type Sent, sendRows, type WriteBy } from './sending.js'
 import { addPrimaryKey, createStaging, createTable, settleDuplicates } from './staging.js'
 import { createNewcomer, newcomer, swapTables } from './swap.js'
 import { findTarget } from './target.js'
+import { moveWaiting, takesWaiting } from './waiting-rows.js'
 import { WriteChecksums } from './write-checksums.js'
 
 /** The first batch, which says what the columns are, and the others. */
@@ -35,11 +35,13 @@ export async function loadRows(
 ): Promise<WriteReceipt> {
   const load = await lockedPlan(connection, plan, source.first.columns)
   const created = load.target === undefined
-  if (created) await ensurePartSchema(connection, plan.table)
   if (created) await connection.query(createTable(load, plan.identity === true ? identityColumn(load) : undefined))
   const sums = WriteChecksums.of(plan, load)
+  const stays = await takesWaiting(connection, plan, load)
   const send = (into?: string) =>
-    sendRows(connection, load, source, signal, { observer: sums, writeBy, ...(into === undefined ? {} : { into }) })
+    stays
+      ? moveWaiting(connection, load, plan.waiting!, into)
+      : sendRows(connection, load, source, signal, { observer: sums, writeBy, ...(into === undefined ? {} : { into }) })
   const done = await ROUTES[load.route]({ connection, plan, load, send, sums, signal })
   const key = created ? addPrimaryKey(load) : undefined
   if (key !== undefined) await connection.query(key)

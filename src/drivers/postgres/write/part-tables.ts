@@ -7,13 +7,28 @@ import type { Transactions } from '../transaction.js'
  * no API over the public schema shows. */
 export const PART_SCHEMA = '_airlock_staging'
 
-/** Creates the schema for a table that is about to be created in it, in the transaction of the rows. Two first loads at a
- * time would both create it: the second waits until the first has ended. */
-export async function ensurePartSchema(connection: PostgresConnection, table: string): Promise<void> {
-  if (!isPartTable(table, PART_SCHEMA)) return
-  await connection.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [`airlock ${PART_SCHEMA}`])
+/** Creates the schema of a table that is about to be loaded, in a transaction of its own: in that of the rows all others
+ * that load a part would wait for its end. Two that create it at one time wait for each other only. */
+export async function ensurePartSchema(
+  connection: PostgresConnection,
+  transactions: Transactions,
+  table: string,
+): Promise<void> {
+  if (!isPartTable(table, PART_SCHEMA) || (await hasPartSchema(connection))) return
+  await transactions.begin()
+  try {
+    await connection.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [`airlock ${PART_SCHEMA}`])
+    if (!(await hasPartSchema(connection))) await connection.query(`CREATE SCHEMA ${quoteName(PART_SCHEMA)}`)
+    await transactions.commit()
+  } catch (error) {
+    await transactions.rollback()
+    throw error
+  }
+}
+
+async function hasPartSchema(connection: PostgresConnection): Promise<boolean> {
   const { rows } = await connection.query('SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = $1', [PART_SCHEMA])
-  if (rows.length === 0) await connection.query(`CREATE SCHEMA ${quoteName(PART_SCHEMA)}`)
+  return rows.length > 0
 }
 
 /** Drops the staging table of a resumable load; there may be none. Throws POLICY_REFUSED for any other table. */

@@ -103,9 +103,14 @@ export function sameKey(load: LoadPlan): string {
 
 /** `INSERT INTO target (columns)`, with what identity columns need. */
 export function insertInto(load: LoadPlan, more: readonly string[] = []): string {
+  const names = [...load.columns.map((column) => column.name), ...more]
+  return `INSERT INTO ${load.table} AS t (${nameList(names)})${identityWord(load)}`
+}
+
+/** What has to stand in an INSERT that brings the values of identity columns along. */
+export function identityWord(load: LoadPlan): string {
   const always = load.columns.some(
     ({ name }) => load.target?.columns.find((column) => column.name === name)?.alwaysIdentity,
   )
-  const names = [...load.columns.map((column) => column.name), ...more]
-  return `INSERT INTO ${load.table} AS t (${nameList(names)})${always ? ' OVERRIDING SYSTEM VALUE' : ''}`
+  return always ? ' OVERRIDING SYSTEM VALUE' : ''
 }

@@ -7,6 +7,7 @@ import type { PostgresConnection } from '../native.js'
 import type { Transactions } from '../transaction.js'
 import { confirmWrite } from './fence.js'
 import { loadRows } from './load.js'
+import { ensurePartSchema } from './part-tables.js'
 import type { WriteBy } from './sending.js'
 import { saveState } from './state.js'
 
@@ -30,6 +31,7 @@ export async function writeBatches(
   try {
     const first = await source.next()
     if (first.done === true) throw new AirlockError('PROTOCOL_ERROR', { phase: 'write' })
+    await ensurePartSchema(connection, transactions, plan.table)
     await transactions.begin(CHARACTERISTICS)
     try {
       const receipt = await loadRows(connection, plan, { first: first.value, rest: source }, signal, writeBy)

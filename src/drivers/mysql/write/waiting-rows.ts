@@ -1,0 +1,45 @@
+import type { WritePlan } from '../../../core/driver.js'
+import { passUnseen, type WaitingRows } from '../../../core/waiting-rows.js'
+import type { MysqlConnection } from '../native.js'
+import { quoteName, quoteTable } from '../sql.js'
+import type { LoadPlan } from './load-plan.js'
+import { type Sent, slotsOf } from './sending.js'
+import { findTarget, sameName } from './target.js'
+
+/** Whether the server can take these rows out of their tables by itself: nothing has to look into them, and every column has
+ * the very type that it is written to. */
+export async function takesWaiting(connection: MysqlConnection, plan: WritePlan, load: LoadPlan): Promise<boolean> {
+  if (!passUnseen(plan, load)) return false
+  for (const table of plan.waiting!.tables) {
+    const columns = (await findTarget(connection, table))?.columns ?? []
+    const typeOf = (name: string) => columns.find((column) => sameName(column.name, name))?.type
+    if (!load.columns.every(({ name }) => typeOf(name) === load.types.get(name))) return false
+  }
+  return true
+}
+
+/** Puts them where `sendRows` would. */
+export async function moveWaiting(
+  connection: MysqlConnection,
+  load: LoadPlan,
+  { tables, onTable }: WaitingRows,
+  into: string,
+): Promise<Sent> {
+  const columns = load.columns.map(({ name }) => quoteName(name)).join(', ')
+  let rows = 0
+  for (const table of tables) {
+    const text = `INSERT INTO ${into} (${columns}) SELECT ${columns} FROM ${quoteTable(table)}`
+    const { affectedRows } = await connection.execute(text)
+    onTable(affectedRows)
+    rows += affectedRows
+  }
+  const slots = slotsOf(load, ignoreCount)
+  return {
+    ...{ rows, confirmed: rows, bytes: 0, rejected: 0, policyCounts: {} },
+    ...{ slots, stored: load.columns, checksums: undefined },
+  }
+}
+
+function ignoreCount(): void {
+  // No value is looked into.
+}

@@ -1,0 +1,6 @@
+import { parentPort, workerData } from 'node:worker_threads'
+import { serveRanges } from './serve-ranges.js'
+
+/** The entry of a thread that reads and writes ranges of a table: see `RangeThread`. */
+if (parentPort === null) throw new Error('not a thread')
+await serveRanges(parentPort, workerData)
