@@ -19,6 +19,8 @@ export interface AirlockCopyOptions extends Pick<BenchCase, 'name' | 'summary' |
   readonly records?: boolean
   /** TLS on both legs, with full checks against the private authority. */
   readonly tls?: boolean
+  /** Reads the table in so many ranges of `id` at one time, in one thread or in as many. */
+  readonly ranges?: { readonly count: number; readonly threads: boolean }
   /** The built CLI. */
   readonly bin: string
 }
@@ -26,7 +28,7 @@ export interface AirlockCopyOptions extends Pick<BenchCase, 'name' | 'summary' |
 /** `airlock copy` from one end to the other, as a user runs it: the built CLI, a configuration file, secrets in the
  * environment, and unless told otherwise with audit and telemetry, verified by count. */
 export function airlockCopy(options: AirlockCopyOptions): BenchCase {
-  const { name, summary, mask, mode = 'append', verify = 'count', tls = false } = options
+  const { name, summary, mask, mode = 'append', verify = 'count', tls = false, ranges } = options
   return {
     name,
     kind: 'airlock',
@@ -38,6 +40,7 @@ export function airlockCopy(options: AirlockCopyOptions): BenchCase {
 
     missing({ dataSet }) {
       if (!existsSync(options.bin)) return 'not built (npm run build)'
+      if (ranges !== undefined && !dataSet.columns.some(({ name }) => name === 'id')) return 'no column id'
       return mask !== undefined && dataSet.maskedColumn === undefined ? 'no column to mask' : undefined
     },
 
@@ -45,15 +48,15 @@ export function airlockCopy(options: AirlockCopyOptions): BenchCase {
       const { dataSet, source, target, directory } = setting
       const config = join(directory, 'airlock.yaml')
       await writeFile(config, stringify(configuration(setting, options)), { mode: 0o600 })
-      const args = [
-        options.bin,
+      const copied = [
         'copy',
-        ...['--config', config],
         ...['--source', 'shop', '--source-table', dataSet.name],
         ...['--target', 'warehouse', '--target-table', dataSet.name],
-        ...['--mode', mode, '--verify', verify, '--quiet'],
+        ...['--mode', mode],
         ...(mask === undefined ? [] : ['--mask', `${dataSet.maskedColumn}:${mask}`]),
       ]
+      const command = ranges === undefined ? copied : await divided(directory, dataSet.name, ranges)
+      const args = [options.bin, ...command, '--config', config, '--verify', verify, '--quiet']
       return watchedNode(directory, args, {
         BENCH_SOURCE_PASSWORD: source.password ?? '',
         BENCH_TARGET_PASSWORD: target.password ?? '',
@@ -61,6 +64,18 @@ export function airlockCopy(options: AirlockCopyOptions): BenchCase {
       })
     },
   }
+}
+
+/** A pipeline file of one stream, and how it is run. */
+async function divided(
+  directory: string,
+  table: string,
+  { count, threads }: NonNullable<AirlockCopyOptions['ranges']>,
+): Promise<readonly string[]> {
+  const file = join(directory, 'pipeline.yaml')
+  const streams = { [table]: { mode: 'append', partition_by: { column: 'id', ranges: count } } }
+  await writeFile(file, stringify({ name: 'bench', source: 'shop', target: 'warehouse', streams }))
+  return ['run', file, '--parallel', String(count), threads ? '--threads' : '--no-threads']
 }
 
 function configuration(

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Client } from '@modelcontextprotocol/client'
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio'
-import { buildCli } from '../../test/mcp/built-cli.js'
+import { buildCli } from '../../test/setup/built-cli.js'
 
 /** What an agent waits for beyond the work itself, measured in one run beside a bare Node and a bare command:
  *

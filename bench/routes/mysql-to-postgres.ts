@@ -48,6 +48,20 @@ export const MYSQL_TO_POSTGRES: Route = {
       bin,
     }),
     airlockCopy({ name: 'airlock-tls', summary: 'airlock with TLS on both legs', tls: true, optional: true, bin }),
+    airlockCopy({
+      name: 'airlock-2-ranges',
+      summary: 'airlock run --parallel 2, partition_by id, in one thread',
+      ranges: { count: 2, threads: false },
+      optional: true,
+      bin,
+    }),
+    airlockCopy({
+      name: 'airlock-2-threads',
+      summary: 'the same in two threads',
+      ranges: { count: 2, threads: true },
+      optional: true,
+      bin,
+    }),
     naive({
       name: 'naive',
       summary: 'mysql2, all rows in memory, pg, INSERT of 1000 rows (one round only)',
