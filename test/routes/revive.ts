@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { readFile, readlink, stat } from 'node:fs/promises'
 import { type Engine, settle } from '../../src/testing/index.js'
 
@@ -9,16 +10,17 @@ export const DURABLE = {
   postgres: { synchronous_commit: 'on' },
 } as const
 
-/** Kills a private server of Linux; what is given back starts it again on its data, and disposing that stops it. */
+/** Kills a private server of Linux, which does nothing more from the moment of the call; what is given back starts it again on its data, and disposing that stops it. */
 export async function killAndRevive(
   engine: Engine,
   kill: () => Promise<void>,
 ): Promise<() => Promise<AsyncDisposable>> {
-  const process = `/proc/${engine.pid}`
-  const [program, ...all] = (await readFile(`${process}/cmdline`, 'utf8')).split('\0').slice(0, -1)
+  freeze(engine.pid!)
+  const folder = `/proc/${engine.pid}`
+  const [program, ...all] = (await readFile(`${folder}/cmdline`, 'utf8')).split('\0').slice(0, -1)
   // The first start has removed the file with its passwords.
   const args = all.filter((argument) => !argument.startsWith('--init-file='))
-  const [cwd, { uid, gid }] = await Promise.all([readlink(`${process}/cwd`), stat(process)])
+  const [cwd, { uid, gid }] = await Promise.all([readlink(`${folder}/cwd`), stat(folder)])
   await kill()
   return async () => {
     let server: ChildProcess | undefined
@@ -41,4 +43,11 @@ export async function killAndRevive(
       },
     }
   }
+}
+
+/** At once, without a look at anything in between: a load of half a second could be over before a server is killed that
+ * first has to be found. */
+function freeze(pid: number): void {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean)
+  for (const one of [...children.map(Number), pid]) process.kill(one, 'SIGSTOP')
 }
