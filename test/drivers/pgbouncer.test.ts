@@ -221,7 +221,8 @@ async function leftBehind({ host, port }: Pgbouncer, { tenant: user, database }:
     const text = `SELECT current_setting('TimeZone'), current_setting('statement_timeout'),
       (SELECT count(*) FROM pg_class WHERE relpersistence = 't'),
       (SELECT count(*) FROM pg_prepared_statements),
-      (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory')`
+      (SELECT count(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.database
+        WHERE locktype = 'advisory' AND datname = current_database())`
     seen.push((await client.query({ text, rowMode: 'array' })).rows[0])
   }
   for (const client of clients) await client.end()
