@@ -7,6 +7,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { WritePlan } from '../../src/core/driver.js'
 import { countSockets, type Engine, settle, type TestDatabase } from '../../src/testing/index.js'
 import { describeWith } from '../setup/engines.js'
+import { whileLocked } from '../setup/while-locked.js'
 import { gated } from './gated.js'
 import { canStart, startPrivate } from './private.js'
 import { batches, type Cell, column } from './rows.js'
@@ -69,24 +70,16 @@ describeWith(['postgres'], 'writes to Postgres side by side and in trouble', ({ 
 
   it('a lock that somebody holds is waited for, not for ever: LOCK_TIMEOUT in every mode, the target as it was', async () => {
     const lock = PLANS.map((plan) => `LOCK TABLE ${tableOf(plan)} IN SHARE MODE`).join(';')
-    const held = to.exec(`BEGIN; ${lock}; SELECT pg_sleep(33); COMMIT`, 'admin')
-    expect(
-      await settle(
-        async () =>
-          Number((await to.rows("SELECT count(*) FROM pg_locks WHERE mode = 'ShareLock' AND relation > 16000"))[0]![0]),
-        PLANS.length,
-        5_000,
+    const codes = await whileLocked(engine, to, lock, () =>
+      Promise.all(
+        PLANS.map(async (plan) => {
+          await using target = await open(engine, to)
+          const error = await failure(target.write({ table: tableOf(plan), ...plan }, many(10)))
+          return [error.code, error.retryable]
+        }),
       ),
-    ).toBe(PLANS.length)
-    const codes = await Promise.all(
-      PLANS.map(async (plan) => {
-        await using target = await open(engine, to)
-        const error = await failure(target.write({ table: tableOf(plan), ...plan }, many(10)))
-        return [error.code, error.retryable]
-      }),
     )
     expect(codes).toEqual(PLANS.map(() => ['LOCK_TIMEOUT', true]))
-    await held
     for (const plan of PLANS) await expectUntouched(plan)
   }, 90_000)
 
