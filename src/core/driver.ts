@@ -148,7 +148,8 @@ export interface WritePlan {
   /** Commits only if this claim is the last one, and marks it in the same transaction; FENCED otherwise. */
   readonly fence?: WriteFence
   readonly policies?: Readonly<Record<string, string>>
-  /** A table that has to be created gets the types of this one, by the columns' names. */
+  /** A table that has to be created gets the types of this one, by the columns' names, where they hold every value of the
+   * stream as it is. */
   readonly like?: string
   /** Where the rows of all batches are too; the first batch says what the columns are. */
   readonly waiting?: WaitingRows

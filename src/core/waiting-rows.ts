@@ -1,4 +1,6 @@
-import type { ColumnFate } from './schema-contract.js'
+import type { Column } from './batch.js'
+import type { ColumnFate, ContractEngine, ContractTarget } from './schema-contract.js'
+import { holds } from './type-fit.js'
 
 /** Rows that wait at the target, in tables that Airlock has made there: a driver that can lets the server move them, and
  * reads no batch but the first. */
@@ -17,4 +19,10 @@ export function passUnseen(
   return (
     waiting !== undefined && checksum !== true && key.length === 0 && fates.every(({ action }) => action === 'write')
   )
+}
+
+/** Whether the values of a column may wait in the type of the one that they are for: only where it holds each of them as it
+ * is. What the stream's contract would do with one that does not fit, it could not do any more with what became of it. */
+export function mayWaitAs(column: Column, into: ContractTarget, { refusal }: Pick<ContractEngine, 'refusal'>): boolean {
+  return into.logical !== undefined && holds(into.logical, column.type) && refusal(column, into) === undefined
 }

@@ -1,8 +1,9 @@
 import type { Column } from '../../../core/batch.js'
 import type { KeyRange, WriteMode, WritePlan, WriteStrategy } from '../../../core/driver.js'
-import { applyContract, type ColumnFate } from '../../../core/schema-contract.js'
+import { applyContract, type ColumnFate, type ContractEngine } from '../../../core/schema-contract.js'
 import { suggest } from '../../../core/suggest.js'
 import { parseTableName } from '../../../core/table-name.js'
+import { mayWaitAs } from '../../../core/waiting-rows.js'
 import { AirlockError } from '../../../errors/index.js'
 import type { MysqlConnection } from '../native.js'
 import { type MysqlPolicies, mysqlPolicies } from '../policies.js'
@@ -75,15 +76,15 @@ export async function planLoad(
   const key = keyOf(plan, primaryKey)
   const cursor = plan.cursor === undefined ? undefined : need(source, plan.cursor, 'cursor')
   const choices = { policies, mariadb: facts.mariadb }
-  const typeName = (type: Column['type']) => mysqlType({ name: 'of the stream', type, sourceType: '' }, choices)
-  const { fates, drift } = fitTarget(plan, source, target, key, strategy, typeName)
+  const engine: ContractEngine = {
+    typeName: (type) => mysqlType({ name: 'of the stream', type, sourceType: '' }, choices),
+    refusal: (column, into) => silentLoss(column, into.type),
+  }
+  const { fates, drift } = fitTarget(plan, source, target, key, strategy, engine)
   const columns = source.filter((_, index) => fates[index]!.action !== 'omit')
   const types =
     target === undefined
-      ? new Map([
-          ...tableTypes(source, primaryKey, choices).map((type, index) => [source[index]!.name, type] as const),
-          ...(await typesLike(connection, plan, source)),
-        ])
+      ? tableTypes(source, primaryKey, { ...choices, given: await typesLike(connection, plan, source, engine) })
       : typesOf(source, fates, target)
   const shared = {
     ...{
@@ -140,7 +141,7 @@ function fitTarget(
   target: TargetTable | undefined,
   key: readonly string[],
   strategy: WriteStrategy | undefined,
-  typeName: (type: Column['type']) => string,
+  engine: ContractEngine,
 ): Pick<LoadPlan, 'fates' | 'drift'> {
   const history = strategy === 'scd2' ? [VALID_FROM, VALID_TO] : []
   const reserved = columns.find(({ name }) => history.some((own) => sameName(own, name)))
@@ -149,10 +150,7 @@ function fitTarget(
   const missing = history.find((name) => !target.columns.some((column) => column.name === name))
   if (missing !== undefined) throw mismatch(`it keeps no history: it has no column ${missing}`)
   const own = target.columns.filter(({ name }) => !history.includes(name)).map(contractTarget)
-  return applyContract(plan.contract ?? 'freeze', columns, own, key, {
-    typeName,
-    refusal: (column, into) => silentLoss(column, into.type),
-  })
+  return applyContract(plan.contract ?? 'freeze', columns, own, key, engine)
 }
 
 /** What `delete+insert` deletes: the plan's window, or by the cursor, whose bounds only the rows know. */
@@ -178,16 +176,20 @@ function sourceKey(columns: readonly Column[]): readonly string[] {
   return complete ? key.map((column) => column.name) : []
 }
 
+/** Types of the table that a new one is to be like, as far as the stream's values stay what they are in them. */
 async function typesLike(
   connection: MysqlConnection,
   { like }: WritePlan,
   columns: readonly Column[],
-): Promise<readonly (readonly [string, string])[]> {
+  engine: ContractEngine,
+): Promise<ReadonlyMap<string, string>> {
   const found = like === undefined ? undefined : await findTarget(connection, like)
-  return columns.flatMap(({ name }) => {
-    const type = found?.columns.find((column) => sameName(column.name, name))?.type
-    return type === undefined ? [] : [[name, type] as const]
-  })
+  const types = new Map<string, string>()
+  for (const column of columns) {
+    const into = found?.columns.find(({ name }) => sameName(name, column.name))
+    if (into !== undefined && mayWaitAs(column, contractTarget(into), engine)) types.set(column.name, into.type)
+  }
+  return types
 }
 
 function typesOf(

@@ -90,7 +90,8 @@ async function createOrAlter({ load, plan, define }: Load, table = load.table): 
 
 /** Over the wire, or by the server alone out of tables of its own. */
 async function sendInto({ connection, plan, load, source, transport, signal }: Load, into: string): Promise<Sent> {
-  if (await takesWaiting(connection, plan, load)) return await moveWaiting(connection, load, plan.waiting!, into)
+  if (await takesWaiting(connection, plan, load))
+    return await moveWaiting(connection, load, plan.waiting!, into, signal)
   return await sendRows(connection, load, source, signal, { into, transport, checksum: plan.checksum === true })
 }
 

@@ -107,7 +107,7 @@ export class RowSender {
 }
 
 /** Fails with the first warning of the statement before, by its number alone: its text holds values. */
-async function refuseWarnings(connection: MysqlConnection): Promise<void> {
+export async function refuseWarnings(connection: MysqlConnection): Promise<void> {
   const { rows } = await connection.query('SHOW WARNINGS')
   const codes = rows.map(([, code]) => code).filter((code) => code !== UNSAFE_STATEMENT)
   if (rows.length > 0 && codes.length === 0) return

@@ -78,14 +78,18 @@ export function columnDefinition(type: string, required: boolean): string {
   return `${type}${ascii} ${nullable ? 'NULL' : 'NOT NULL'}`
 }
 
-/** The types of a new table: those of `mysqlType`, within the limits of a row and of a key. Throws SCHEMA_MISMATCH for a key
- * column that no key can hold. */
+/** The types of a new table by column, within the limits of a row and of a key: those that are `given`, and else those of
+ * `mysqlType`. Throws SCHEMA_MISMATCH for a key column that no key can hold. */
 export function tableTypes(
   columns: readonly Column[],
   key: readonly string[],
-  choices: TypeChoices,
-): readonly string[] {
-  const types = columns.map((column) => mysqlType(column, choices))
+  choices: TypeChoices & { readonly given: ReadonlyMap<string, string> },
+): ReadonlyMap<string, string> {
+  const types = columns.map((column) => {
+    const own = mysqlType(column, choices)
+    const given = choices.given.get(column.name) ?? own
+    return key.includes(column.name) && isText(given) ? own : given
+  })
   let keyBytes = 0
   columns.forEach(({ name }, index) => {
     if (!key.includes(name)) return
@@ -97,10 +101,15 @@ export function tableTypes(
     keyBytes += length === undefined ? 36 : length * 4
   })
   if (keyBytes > MAX_KEY_BYTES) throw mismatch('the key columns are longer than a key of 3072 bytes')
-  return withinRow(
+  const fitting = withinRow(
     types,
     columns.map(({ name }) => key.includes(name)),
   )
+  return new Map(columns.map(({ name }, index) => [name, fitting[index]!]))
+}
+
+function isText(type: string): boolean {
+  return /^(var)?char|text$/.test(type)
 }
 
 /** Turns the longest varchars into longtext until the row fits. */

@@ -1,7 +1,8 @@
 import type { Column } from '../../../core/batch.js'
 import type { KeyRange, WriteMode, WritePlan, WriteStrategy } from '../../../core/driver.js'
-import { applyContract, type ColumnFate } from '../../../core/schema-contract.js'
+import { applyContract, type ColumnFate, type ContractEngine } from '../../../core/schema-contract.js'
 import { suggest } from '../../../core/suggest.js'
+import { mayWaitAs } from '../../../core/waiting-rows.js'
 import { AirlockError } from '../../../errors/index.js'
 import type { PostgresConnection } from '../native.js'
 import { fitName, quoteTable } from '../sql.js'
@@ -10,7 +11,7 @@ import { type PostgresPolicies, postgresPolicies } from './policies.js'
 import { silentLoss } from './silent-loss.js'
 import { POSTGRES_STRATEGIES } from './strategies.js'
 import { refuseLossOfSwap } from './swap.js'
-import { findTarget, type TargetTable } from './target.js'
+import { findTarget, type TargetColumn, type TargetTable } from './target.js'
 
 /** How rows get into the table.
  * - `create`: the table is new, so it is loaded directly;
@@ -75,7 +76,11 @@ export async function planLoad(
   const alters = target === undefined ? [] : await alterActions(connection, target, fitted, fates)
   const load = {
     ...{ mode: plan.mode, strategy, source: fitted, fates, columns, drift, alters, primaryKey, key, cursor, window },
-    ...{ policies, target, types: typesOf(fitted, fates, target ?? (await tableLike(connection, plan))) },
+    ...{
+      policies,
+      target,
+      types: typesOf(fitted, fates, target?.columns ?? (await columnsLike(connection, plan, fitted))),
+    },
   }
   if (target === undefined) {
     const keyed = plan.mode === 'merge' || plan.mode === 'delete+insert'
@@ -140,11 +145,10 @@ function fitTarget(
   const missing = history.find((name) => !target.columns.some((column) => column.name === name))
   if (missing !== undefined) throw mismatch(`it keeps no history: it has no column ${missing}`)
   const own = target.columns.filter(({ name }) => !history.includes(name))
-  return applyContract(plan.contract ?? 'freeze', columns, own, key, {
-    typeName,
-    refusal: (column, into) => silentLoss(column, into.type),
-  })
+  return applyContract(plan.contract ?? 'freeze', columns, own, key, ENGINE)
 }
+
+const ENGINE: ContractEngine = { typeName, refusal: (column, into) => silentLoss(column, into.type) }
 
 /** What `delete+insert` deletes: the plan's window, or by the cursor, whose bounds only the rows know. */
 function windowOf(
@@ -180,19 +184,28 @@ function sourceKey(columns: readonly Column[]): readonly string[] {
   return complete ? key.map((column) => column.name) : []
 }
 
-async function tableLike(connection: PostgresConnection, { like }: WritePlan): Promise<TargetTable | undefined> {
-  return like === undefined ? undefined : await findTarget(connection, like)
+/** Columns of the table that a new one is to be like, as far as the stream's values stay what they are in them. */
+async function columnsLike(
+  connection: PostgresConnection,
+  { like }: WritePlan,
+  columns: readonly Column[],
+): Promise<readonly TargetColumn[]> {
+  const found = like === undefined ? undefined : await findTarget(connection, like)
+  return (found?.columns ?? []).filter((into) => {
+    const column = columns.find(({ name }) => name === into.name)
+    return column !== undefined && mayWaitAs(column, into, ENGINE)
+  })
 }
 
 function typesOf(
   columns: readonly Column[],
   fates: readonly ColumnFate[],
-  target: TargetTable | undefined,
+  known: readonly TargetColumn[],
 ): ReadonlyMap<string, string> {
   const types = columns.map(({ name, type }, index): [string, string] => {
     const fate = fates[index]!
     if (fate.action === 'add' || fate.action === 'widen') return [name, fate.type]
-    return [name, target?.columns.find((column) => column.name === name)?.type ?? typeName(type)]
+    return [name, known.find((column) => column.name === name)?.type ?? typeName(type)]
   })
   return new Map(types)
 }

@@ -40,7 +40,7 @@ export async function loadRows(
   const stays = await takesWaiting(connection, plan, load)
   const send = (into?: string) =>
     stays
-      ? moveWaiting(connection, load, plan.waiting!, into)
+      ? moveWaiting(connection, load, plan.waiting!, signal, into)
       : sendRows(connection, load, source, signal, { observer: sums, writeBy, ...(into === undefined ? {} : { into }) })
   const done = await ROUTES[load.route]({ connection, plan, load, send, sums, signal })
   const key = created ? addPrimaryKey(load) : undefined

@@ -1,4 +1,5 @@
 import type { WritePlan } from '../../../core/driver.js'
+import { abortError } from '../../../core/errors-at-boundary.js'
 import { passUnseen, type WaitingRows } from '../../../core/waiting-rows.js'
 import type { PostgresConnection } from '../native.js'
 import { quoteTable } from '../sql.js'
@@ -24,6 +25,7 @@ export async function moveWaiting(
   connection: PostgresConnection,
   load: LoadPlan,
   { tables, onTable }: WaitingRows,
+  signal: AbortSignal,
   into = load.route === 'staged' ? STAGING : load.table,
 ): Promise<Sent> {
   const columns = columnList(load)
@@ -31,6 +33,7 @@ export async function moveWaiting(
   const word = load.route === 'staged' ? '' : identityWord(load)
   let rows = 0
   for (const table of tables) {
+    if (signal.aborted) throw abortError(signal, 'write')
     const text = `INSERT INTO ${into} (${columns})${word} SELECT ${columns} FROM ${quoteTable(table)}`
     const { affected } = await connection.query(text)
     onTable(affected)
