@@ -3,6 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { ManagedSession } from '../../src/core/managed-session.js'
 import { countSockets, FaultProxy, settle, type TestDatabase } from '../../src/testing/index.js'
 import { describeWith } from '../setup/engines.js'
+import { whileLocked } from '../setup/while-locked.js'
 import { gated } from './gated.js'
 import { canStart, startPrivate } from './private.js'
 import { numbers } from './rows.js'
@@ -110,7 +111,6 @@ describeWith(['postgres'], 'a Postgres target in trouble', ({ postgres: engine }
 
   it('is aborted while it waits for a lock: the statement is cancelled, the session goes on', async () => {
     await using target = await open(engine, to)
-    const blocker = to.exec('BEGIN; LOCK TABLE t; SELECT pg_sleep(1.5); COMMIT', 'admin')
     const waits = async () => {
       const [row] = await to.rows(
         'SELECT count(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.database WHERE NOT granted AND datname = current_database()',
@@ -118,15 +118,15 @@ describeWith(['postgres'], 'a Postgres target in trouble', ({ postgres: engine }
       )
       return Number(row?.[0])
     }
-    await sleep(200)
-    const stop = new AbortController()
-    const write = failure(target.write({ table: 't', mode: 'replace' }, numbers('id', 10), stop.signal), 'ABORTED')
-    expect(await settle(waits, 1, 1_000)).toBe(1)
-    stop.abort()
-    expect((await timed(() => write)).ms).toBeLessThan(2_500)
-    await target.ping()
-    await target.close()
-    await blocker
+    await whileLocked(engine, to, 'LOCK TABLE t', async () => {
+      const stop = new AbortController()
+      const write = failure(target.write({ table: 't', mode: 'replace' }, numbers('id', 10), stop.signal), 'ABORTED')
+      expect(await settle(waits, 1, 10_000)).toBe(1)
+      stop.abort()
+      expect((await timed(() => write)).ms).toBeLessThan(2_500)
+      await target.ping()
+      await target.close()
+    })
     await expectUntouched()
   })
 
