@@ -6,6 +6,7 @@ import type { RemoteEvent } from '../../src/remote/remote-event-log.js'
 import type { RunReport } from '../../src/run/report.js'
 import { type Engine, type EngineName, FaultProxy, settle } from '../../src/testing/index.js'
 import { describeWith } from '../setup/engines.js'
+import { innodbTransactions } from '../setup/innodb-transactions.js'
 import { type BuiltBundle, buildBundle } from '../setup/worker-bundle.js'
 import { type RemoteEnds, remoteEnds } from './remote-ends.js'
 
@@ -16,6 +17,8 @@ const STOP_AFTER = { claimed: 100_000, writing: 1_250_000 }
 /** A second, so that nobody has all of its rows at once. */
 const SPEED = 500_000
 const TEST_MS = 60_000
+/** Between two questions to a server, which shows its transactions anew only to who has not asked for a tenth of a second. */
+const ASK_MS = 150
 
 /** A worker that was stopped, given up, not killed, and can be woken. */
 interface Zombie {
@@ -83,6 +86,7 @@ class ZombieBench implements AsyncDisposable {
       if (event.event !== 'remote.secrets_sealed' || attempt !== 1 || !job.test(event.job!)) return
       server.inject({ at: 'kill', kind: 'server-error', times: 'always', sandbox: sandbox! })
       stopped = { id: sandbox!, done: this.#stop(sandbox!, at, before + STOP_AFTER[at]) }
+      stopped.done.catch(() => undefined) // it is awaited by who wakes it
     }
     await this.#proxy.behave({ kind: 'throttle', bytesPerSecond: SPEED })
     const { host, port } = this.#proxy
@@ -90,12 +94,13 @@ class ZombieBench implements AsyncDisposable {
       { orders: stream },
       { onRemoteEvent, source: { host, port }, ...(parallel === undefined ? {} : { parallel }) },
     )
+    running.catch(() => undefined) // it may fail while something else is awaited
     const wake = async () => {
       await stopped!.done
       return await this.#wake(stopped!.id)
     }
     if (inTheWay !== true) return { report: await running, told, wake }
-    await until(async () => (await this.#waiting()) > 0)
+    await until(async () => (await this.#waiting()) > 0, ASK_MS)
     const code = await wake()
     return { report: await running, told, wake: async () => code }
   }
@@ -123,9 +128,9 @@ class ZombieBench implements AsyncDisposable {
 
   /** Holds the source back in the middle of its rows, and stops the worker once it is seen at the target. */
   async #stop(id: string, at: ZombieOptions['at'], after: number): Promise<void> {
-    await until(() => this.#proxy.counts.bytesToClient > after)
+    await until(() => this.#proxy.counts.bytesToClient > after, 5)
     this.#proxy.freeze()
-    await until(async () => (await (at === 'writing' ? this.#writing() : this.#claims())) > 0)
+    await until(async () => (await (at === 'writing' ? this.#writing() : this.#claims())) > 0, ASK_MS)
     this.remote.server.signalAll(id, 'SIGSTOP')
     this.#proxy.thaw()
     await this.#proxy.behave({ kind: 'forward' })
@@ -165,8 +170,7 @@ class ZombieBench implements AsyncDisposable {
     const { target } = this.remote.ends
     const query =
       this.#to.engine === 'mysql'
-        ? `SELECT 1 FROM information_schema.innodb_trx t JOIN information_schema.processlist p ON p.id = t.trx_mysql_thread_id
-            WHERE p.user = '${target.user}'`
+        ? innodbTransactions(target.user)
         : `SELECT 1 FROM pg_stat_progress_copy JOIN pg_stat_activity USING (pid)
             WHERE usename = '${target.user}' AND command = 'COPY FROM' AND tuples_processed > 100`
     return (await target.rows(query, 'admin')).length
@@ -177,18 +181,17 @@ class ZombieBench implements AsyncDisposable {
     const { target } = this.remote.ends
     const query =
       this.#to.engine === 'mysql'
-        ? `SELECT 1 FROM information_schema.innodb_trx t JOIN information_schema.processlist p ON p.id = t.trx_mysql_thread_id
-            WHERE p.user = '${target.user}' AND t.trx_state = 'LOCK WAIT'`
+        ? innodbTransactions(target.user, "t.trx_state = 'LOCK WAIT'")
         : `SELECT 1 FROM pg_stat_activity WHERE usename = '${target.user}' AND wait_event_type = 'Lock'`
     return (await target.rows(query, 'admin')).length
   }
 }
 
-async function until(is: () => boolean | Promise<boolean>): Promise<void> {
+async function until(is: () => boolean | Promise<boolean>, pauseMs: number): Promise<void> {
   const latest = performance.now() + 30_000
   while (!(await is())) {
     if (performance.now() > latest) throw new Error('what was waited for has not come')
-    await sleep(5)
+    await sleep(pauseMs)
   }
 }
 

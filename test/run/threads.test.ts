@@ -4,6 +4,7 @@ import { type Engine, type EngineName, FaultProxy } from '../../src/testing/inde
 import { calmLine, type Ended, envelope, type Running } from '../cli/airlock.js'
 import { type Project, project } from '../cli/project.js'
 import { describeWith } from '../setup/engines.js'
+import { innodbTransactions } from '../setup/innodb-transactions.js'
 
 const ROWS = 20_000
 const TIMEOUT = 120_000
@@ -34,13 +35,9 @@ const staged = async ({ target }: Project) =>
 
 /** The sessions that read ranges of the source. */
 const reading = async ({ source }: Project) =>
-  await source.rows(
-    `SELECT p.id FROM information_schema.innodb_trx t JOIN information_schema.processlist p ON p.id = t.trx_mysql_thread_id
-      WHERE p.user = '${source.user}' AND t.trx_is_read_only`,
-    'admin',
-  )
+  await source.rows(innodbTransactions(source.user, 't.trx_is_read_only'), 'admin')
 
-/** Waits until several threads read. The server shows transactions anew only to who has not asked for a while. */
+/** Waits until several threads read. */
 async function untilReading(here: Project, { child, ended }: Running): Promise<void> {
   while ((await reading(here)).length < 2) {
     if (child.exitCode !== null) throw new Error(`the run ended before: ${(await ended).text}`)
@@ -71,7 +68,6 @@ describeWith(['mysql', 'postgres'], 'ranges that are read by threads', (engines)
     const { data } = envelope(ended) as { data: Record<string, unknown> & { streams: Record<string, unknown>[] } }
     expect(data).toMatchObject({ status: 'ok', rows_read: ROWS, rows_masked: ROWS, rows_written: ROWS })
     // Three pairs, one session that held the snapshot, one pair and a reader for the commit.
-    expect(data['connections']).toMatchObject({ opened: expect.any(Number) })
     const { opened, closed } = data['connections'] as { opened: number; closed: number }
     expect([opened >= 7, opened - closed]).toEqual([true, 0])
     expect(data.streams[0]).toMatchObject({ ranges: { total: 5, skipped: 0 } })
@@ -102,7 +98,7 @@ describeWith(['mysql', 'postgres'], 'ranges that are read by threads', (engines)
 
   it('end with one line where no server is left, and nothing stays open', { timeout: TIMEOUT }, async () => {
     await using here = await accounts(engines)
-    const link = await slowly(here, engines.mysql)
+    await using link = await slowly(here, engines.mysql)
     const running = here.start([...RUN, '--retries', '0'])
     await untilReading(here, running)
     await link[Symbol.asyncDispose]()
