@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
-import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import type { ManagedSession } from '../../src/core/managed-session.js'
 import { supabaseRest } from '../../src/drivers/index.js'
 import { AirlockError, type ErrorCode } from '../../src/errors/index.js'
@@ -258,7 +258,7 @@ describe('the REST channel', () => {
     const session = await open()
     api.answer = () => undefined
     const stalled = errorOf(read(session))
-    await vi.waitFor(() => expect(api.asked.some(({ url }) => url.startsWith('/rest/notes'))).toBe(true))
+    await expect.poll(() => api.asked.some(({ url }) => url.startsWith('/rest/notes'))).toBe(true)
     const begun = performance.now()
     await session.close()
     expect(performance.now() - begun).toBeLessThan(3_000)
