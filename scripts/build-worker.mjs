@@ -8,7 +8,8 @@ import { noticesOf } from './notices.mjs'
 import { withoutLocales } from './without-locales.mjs'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
-const folder = process.argv[2] ?? join(root, 'dist', 'remote')
+const given = process.argv.slice(2).find((argument) => !argument.startsWith('--'))
+const folder = given ?? join(root, 'dist', 'remote')
 
 // Read by whatever Node is there: the answer of one that is too old is a frame, so that the host can say why. The one-shot
 // hash of node:crypto came with 20.12.

@@ -2,7 +2,8 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
-const PACKAGE = /^(.*?node_modules[/\\](?:@[^/\\]+[/\\])?[^/\\]+)[/\\]/
+/** The innermost one that a file lies in: a package may hold another version of one that others use. */
+const PACKAGE = /^(.*node_modules[/\\](?:@[^/\\]+[/\\])?[^/\\]+)[/\\]/
 
 /** The licences of all packages among the inputs of a bundle, as one text. Throws for a package that has none. */
 export async function noticesOf(root, { inputs }) {

@@ -14,16 +14,20 @@ export async function ensurePartSchema(
   transactions: Transactions,
   table: string,
 ): Promise<void> {
-  if (!isPartTable(table, PART_SCHEMA) || (await hasPartSchema(connection))) return
+  if (!isPartTable(table, PART_SCHEMA)) return
   await transactions.begin()
   try {
-    await connection.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [`airlock ${PART_SCHEMA}`])
-    if (!(await hasPartSchema(connection))) await connection.query(`CREATE SCHEMA ${quoteName(PART_SCHEMA)}`)
+    if (!(await hasPartSchema(connection))) await createPartSchema(connection)
     await transactions.commit()
   } catch (error) {
     await transactions.rollback()
     throw error
   }
+}
+
+async function createPartSchema(connection: PostgresConnection): Promise<void> {
+  await connection.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [`airlock ${PART_SCHEMA}`])
+  if (!(await hasPartSchema(connection))) await connection.query(`CREATE SCHEMA ${quoteName(PART_SCHEMA)}`)
 }
 
 async function hasPartSchema(connection: PostgresConnection): Promise<boolean> {

@@ -18,7 +18,7 @@ const RETURN_MS = 2000
 const CHARACTERISTICS = 'ISOLATION LEVEL READ COMMITTED'
 
 /** Writes all batches in one transaction: COPY, counts at every end, state, commit. On any failure the transaction is
- * rolled back and nothing remains. */
+ * rolled back and nothing of it remains; the schema of staging tables, where it had to be created, does. */
 export async function writeBatches(
   connection: PostgresConnection,
   transactions: Transactions,
