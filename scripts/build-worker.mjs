@@ -48,6 +48,17 @@ const withoutCertificates = {
   },
 }
 
+/** MySQL is told to speak utf8mb4, and its errors go by their numbers. */
+const withoutTables = {
+  name: 'without-tables',
+  setup(building) {
+    building.onLoad({ filter: /iconv-lite[/\\]encodings[/\\](dbcs-data|sbcs-data-generated)\.js$/ }, () => ({
+      contents: '',
+    }))
+    building.onLoad({ filter: /mysql2[/\\]lib[/\\]constants[/\\]errors\.js$/ }, () => ({ contents: '' }))
+  },
+}
+
 const { outputFiles, metafile } = await build({
   entryPoints: [join(root, 'src', 'run', 'jobs', 'worker-main.ts')],
   absWorkingDir: root,
@@ -65,7 +76,7 @@ const { outputFiles, metafile } = await build({
   logOverride: { 'empty-import-meta': 'error' },
   external: ['pg-native', '@opentelemetry/api'],
   alias: { 'fs-native-extensions': join(root, 'scripts', 'worker-file-lock.cjs') },
-  plugins: [packageVersions, withoutCertificates, withoutLocales],
+  plugins: [packageVersions, withoutCertificates, withoutTables, withoutLocales],
   logLevel: 'warning',
 })
 

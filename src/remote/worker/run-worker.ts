@@ -19,7 +19,8 @@ import { placesAround, type WorkerPlaces } from './worker-places.js'
 const MAX_SEALED_BYTES = 16 << 20
 
 export interface WorkerOptions {
-  readonly perform: Perform
+  /** Gives the work. Asked for once the hello is out, so that its code loads while the host seals the job. */
+  readonly load: () => Promise<Perform>
   /** The bundle, around which everything else lies; the script that was started where it is not given. */
   readonly bundle?: string
   readonly input?: Readable
@@ -47,10 +48,11 @@ export async function runWorker(options: WorkerOptions): Promise<number> {
   life.limit(read.spec.deadline_ms)
   const keys = createKeyPair()
   if (!(await greet(frames, places, read, keys))) return refuse('inputs')
+  const loading = options.load()
   const job = await openJob(options.input ?? process.stdin, read, keys, life)
   if (job === undefined) return refuse('secrets')
   frames.write({ t: 'opened' })
-  return await work(options.perform, job, { frames, life, masker, places, read })
+  return await work(await loading, job, { frames, life, masker, places, read })
 }
 
 /** The hello; false where an input is not what the spec says. */

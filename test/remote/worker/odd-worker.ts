@@ -29,4 +29,4 @@ function fail(secret: string): never {
 }
 
 process.removeAllListeners('warning')
-void runWorker({ perform }).then((code) => process.exit(code))
+void runWorker({ load: async () => perform }).then((code) => process.exit(code))
