@@ -104,7 +104,8 @@ async function reasonToBegin(
   return targetExists ? undefined : 'the staging table is gone'
 }
 
-function isOld({ savedAt }: SavedState): boolean {
+/** Whether what it says waits has waited for too long. */
+export function isOld({ savedAt }: SavedState): boolean {
   return Date.now() - Date.parse(savedAt) > KEEP_MS
 }
 

@@ -1,10 +1,9 @@
 import type { Pipeline } from '../config/pipeline.js'
-import type { SavedState, StateKey } from '../core/driver.js'
-import type { ManagedSession } from '../core/managed-session.js'
+import type { SavedState } from '../core/driver.js'
 import { AirlockError } from '../errors/index.js'
 import { isFence } from './fence-key.js'
+import { forgetParts } from './parts/forget-parts.js'
 import { isPartOf, type PartMark, parsePartMark } from './parts/part-mark.js'
-import { isPartFenceOf } from './remote/part-claims.js'
 import { ledgerStream, parseLedger, rangeCount } from './resume-ledger.js'
 import { HomeState } from './state-store.js'
 import { parseState } from './stream-state.js'
@@ -73,24 +72,6 @@ export async function resetState(
     }
   })
   return known
-}
-
-/** What an interrupted load has left: its claims first, so that no job of it adds to the rest, then tables before what
- * names them. */
-async function forgetParts(target: ManagedSession, { pipeline, stream }: StateKey, signal: AbortSignal): Promise<void> {
-  if (!target.keepsParts) return
-  const saved = await target.readState(pipeline, signal)
-  const { stagingSchema } = target
-  for (const state of saved) {
-    if (isPartFenceOf(state, stream)) await target.resetState(state, signal)
-  }
-  for (const state of saved) {
-    const isMark = isPartOf(state, stream)
-    if (!isMark && ledgerStream(state) !== stream) continue
-    const table = (isMark ? parsePartMark : parseLedger)(state, stagingSchema)?.table
-    if (table !== undefined) await target.dropStaging(table, signal)
-    await target.resetState(state, signal)
-  }
 }
 
 /** The ledger of an interrupted load, under the name of its stream. */

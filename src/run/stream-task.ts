@@ -4,6 +4,7 @@ import { withRetries } from '../core/retry.js'
 import type { WriteFence } from '../core/write-fence.js'
 import { AirlockError } from '../errors/index.js'
 import type { RunOptions } from './local-runner.js'
+import { supersedeParts } from './parts/forget-parts.js'
 import { moveInParts } from './parts/move-in-parts.js'
 import type { OpenReaders } from './parts/readers.js'
 import type { StreamReport } from './report.js'
@@ -117,11 +118,13 @@ async function moveStream(
   options.onPlan?.(planned)
   const { verify = 'count', onProgress } = options
   const { pipeline, home } = rules
-  const report = await recorded(planned, context, () => {
+  const report = await recorded(planned, context, async () => {
+    const key = { pipeline, stream: stream.name }
+    await supersedeParts(ends.target, key, planned.resume !== undefined, signal)
     tried.wrote = true
     const run = { ...ends, runId, pipeline, home, signal, verify, onProgress, seen: tried.seen }
-    if (planned.resume === undefined) return runStream(planned, run)
-    return runResumable(planned, planned.resume, {
+    if (planned.resume === undefined) return await runStream(planned, run)
+    return await runResumable(planned, planned.resume, {
       ...run,
       secondTarget: (work) => pools.useOne('target', signal, work),
     })

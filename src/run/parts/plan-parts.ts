@@ -3,8 +3,10 @@ import type { KeyKind } from '../../core/key-split.js'
 import type { ManagedSession } from '../../core/managed-session.js'
 import { claimHolder, isCommitted } from '../../core/write-fence.js'
 import { fenceKey } from '../fence-key.js'
-import { loadFingerprint } from '../resume-ledger.js'
+import { ledgerStream, loadFingerprint, parseLedger } from '../resume-ledger.js'
+import { isOld } from '../resume-plan.js'
 import type { StreamPlan } from '../stream-plan.js'
+import { endClaims } from './forget-parts.js'
 import { isPartOf, type PartMark, parsePartMark } from './part-mark.js'
 import { divisibleKey, partitionColumn } from './partition-column.js'
 
@@ -38,8 +40,9 @@ export interface PartContext {
   readonly signal: AbortSignal
 }
 
-/** Divides a stream into ranges of its key, or gives the reason why it stays whole. Changes nothing. Ranges that an
- * interrupted run has left at the target are taken over where the stream is still the same. */
+/** Divides a stream into ranges of its key, or gives the reason why it stays whole. Ranges that an interrupted run has left
+ * at the target are taken over where the stream is still the same, and for seven days. Changes nothing but the claims on
+ * ranges, which it ends before it looks: what a job of an earlier run still sends is refused. */
 export async function planParts(plan: StreamPlan, context: PartContext): Promise<PartPlan | string> {
   const { stream } = plan
   const { source, target, signal, pipeline, sourceName } = context
@@ -57,12 +60,13 @@ export async function planParts(plan: StreamPlan, context: PartContext): Promise
     ...{ stream, sourceName, columns: described.columns, masked: plan.columns, key: column },
     maskKey: plan.mask.key,
   })
-  const kept = await target.readState(pipeline, signal)
+  const kept = await endClaims(target, { pipeline, stream: stream.name }, signal)
   const saved = kept.filter((state) => isPartOf(state, stream.name))
   const marks = saved.map((state) => parsePartMark(state, target.stagingSchema))
   // Rows may lie elsewhere since an interrupted run has read its blocks.
   const anew = context.fullRefresh || kind === 'blocks' || areDone(kept, saved, marks, stream.name)
-  const before = anew ? undefined : takeOver(marks, of, column)
+  const usable = saved.map((state, at) => (anew || isOld(state) ? undefined : marks[at]))
+  const before = takeOver(usable, of, column)
   const { where, table } = stream
   const bounds =
     before ??
@@ -74,11 +78,14 @@ export async function planParts(plan: StreamPlan, context: PartContext): Promise
       signal,
     ))
   const finished = new Map<number, PartMark>()
-  const abandoned: { key: SavedState; table: string | undefined }[] = []
+  // Of a load that went on by itself, before the stream was divided.
+  const abandoned: { key: SavedState; table: string | undefined }[] = kept
+    .filter((state) => ledgerStream(state) === stream.name)
+    .map((state) => ({ key: state, table: parseLedger(state, target.stagingSchema)?.table }))
   for (const [at, state] of saved.entries()) {
-    const mark = marks[at]
+    const mark = usable[at]
     if (before !== undefined && mark !== undefined && isSame(mark, of, column, before)) finished.set(mark.index, mark)
-    else abandoned.push({ key: state, table: mark?.table })
+    else abandoned.push({ key: state, table: marks[at]?.table })
   }
   return { of, column, kind, bounds, finished, abandoned }
 }

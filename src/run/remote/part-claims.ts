@@ -22,18 +22,12 @@ export function partFence(pipeline: string, stream: string, index: number, run: 
   return { key: partFenceKey(pipeline, stream, index), holder: `${run}.${stream}`, number: 1 }
 }
 
-/** Claims the ranges that a run will read, before its first job: what a job of an earlier run still sends is refused from
- * now on. Forgets the claims on ranges that there are no more. */
+/** Claims the ranges that a run will read, before its first job; planning them has ended the claims of earlier runs. */
 export async function claimRanges(
   target: ManagedSession,
   { pipeline, stream, run }: { readonly pipeline: string; readonly stream: string; readonly run: string },
-  { total, missing }: { readonly total: number; readonly missing: readonly number[] },
+  missing: readonly number[],
   signal: AbortSignal,
 ): Promise<void> {
-  const saved = await target.readState(pipeline, signal)
-  const wanted = new Set(Array.from({ length: total }, (_, index) => partFenceKey(pipeline, stream, index).stream))
-  for (const state of saved) {
-    if (isPartFenceOf(state, stream) && !wanted.has(state.stream)) await target.resetState(state, signal)
-  }
   for (const index of missing) await target.claimWrite(partFence(pipeline, stream, index, run), signal)
 }

@@ -87,7 +87,7 @@ async function arrange({ workspace, pipeline, runId, options, rules, signal }: R
         await dropAbandoned(divided, target, signal)
         const total = divided.bounds.length + 1
         const missing = Array.from({ length: total }, (_, index) => index).filter((one) => !divided.finished.has(one))
-        await claimRanges(target, { pipeline: name, stream: stream.name, run: runId }, { total, missing }, signal)
+        await claimRanges(target, { pipeline: name, stream: stream.name, run: runId }, missing, signal)
       }
       return divided
     })

@@ -67,6 +67,20 @@ for (const [from, to] of [
         expect(await jobs.read(0, 2, 'run-2')).toMatchObject({ status: 'ok', part: { table: jobs.tableOf(0, 2) } })
         expect(await jobs.waiting()).toEqual([jobs.tableOf(0, 2).split('.').at(-1)])
       })
+
+      // Seen red without the look before a whole write: the first range waited on, and the second was brought.
+      it.each([
+        ['a sandbox', () => jobs.whole()],
+        ['this machine', () => jobs.ends.move({ mode: 'append' })],
+      ])('is dropped and refused once %s has written the table as a whole', { timeout: TEST_MS }, async (_, write) => {
+        await jobs.claim('run-1')
+        await jobs.read(0, 1)
+        expect(await write()).toMatchObject({ status: 'ok' })
+        const claims = (await jobs.states()).filter((name) => name !== 'orders#fence')
+        expect([claims, await jobs.waiting()]).toEqual([[], []])
+        expect(await jobs.read(1, 1)).toMatchObject(FENCED)
+        expect(await jobs.waiting()).toEqual([])
+      })
     },
   )
 }

@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createMasker } from '../../../src/masking/index.js'
 import type { WorkerContext } from '../../../src/remote/worker/worker-context.js'
-import type { CommitJob, JobFrame, JobResult, PartJob } from '../../../src/run/jobs/job.js'
+import type { CommitJob, JobFrame, JobResult, PartJob, StreamsJob } from '../../../src/run/jobs/job.js'
 import { performJob } from '../../../src/run/jobs/perform-job.js'
+import { endClaims } from '../../../src/run/parts/forget-parts.js'
 import { partKey, rangeBetween } from '../../../src/run/parts/part-mark.js'
 import { claimRanges, partFence, partFenceKey } from '../../../src/run/remote/part-claims.js'
 import type { Engine } from '../../../src/testing/index.js'
@@ -20,6 +21,8 @@ export interface RangeJobs extends AsyncDisposable {
   tableOf(index: number, attempt: number): string
   /** Reads a range by one attempt of a run. */
   read(index: number, attempt: number, run?: string): Promise<JobResult>
+  /** Writes the table without ranges. */
+  whole(): Promise<JobResult>
   /** Writes what waits in these tables. */
   commit(tables: readonly string[]): Promise<JobResult>
   claim(run: string, total?: number): Promise<void>
@@ -39,7 +42,7 @@ export async function rangeJobs(from: Engine, to: Engine): Promise<RangeJobs> {
   const values = Array.from({ length: ROWS }, (_, id) => `(${id}, ${id}.5)`)
   await ends.source.exec(`CREATE TABLE orders (id INT PRIMARY KEY, amount DECIMAL(10,2));
     INSERT INTO orders VALUES ${values.join(', ')}`)
-  const { frame, stream } = await makeFrame(ends)
+  const { frame, stream, whole } = await makeFrame(ends)
   const context = (): WorkerContext => ({
     spec: { v: 1, run: 'run-1', job: 'job-1', attempt: 1, beat_ms: 1000, deadline_ms: 1000, inputs: [] },
     signal: new AbortController().signal,
@@ -61,6 +64,9 @@ export async function rangeJobs(from: Engine, to: Engine): Promise<RangeJobs> {
       }
       return await performJob(job, context())
     },
+    async whole() {
+      return await performJob(whole, context())
+    },
     async commit(tables) {
       const job: CommitJob = {
         ...frame,
@@ -76,8 +82,10 @@ export async function rangeJobs(from: Engine, to: Engine): Promise<RangeJobs> {
       await using space = await ends.open()
       await using target = await space.connect('to')
       const missing = Array.from({ length: total }, (_, index) => index)
+      const of = { pipeline: 'nightly', stream: 'orders', run }
       const signal = new AbortController().signal
-      await claimRanges(target, { pipeline: 'nightly', stream: 'orders', run }, { total, missing }, signal)
+      await endClaims(target, of, signal)
+      await claimRanges(target, of, missing, signal)
     },
     states: async () => (await ends.target.rows('SELECT stream FROM _airlock_state ORDER BY stream')).flat(),
     async waiting() {
@@ -97,9 +105,14 @@ export async function rangeJobs(from: Engine, to: Engine): Promise<RangeJobs> {
   return jobs
 }
 
-async function makeFrame(ends: TwoEnds): Promise<{ readonly frame: JobFrame; readonly stream: PartJob['stream'] }> {
+async function makeFrame(ends: TwoEnds): Promise<{
+  readonly frame: JobFrame
+  readonly stream: PartJob['stream']
+  readonly whole: StreamsJob
+}> {
   await using space = await ends.open()
   const pipeline = await ends.pipeline(space, { orders: { mode: 'append' } })
-  const { kind: _, streams, parents: __, parallel: ___, fence: ____, ...frame } = await streamsJob(space, pipeline)
-  return { frame, stream: streams[0]! }
+  const whole = await streamsJob(space, pipeline)
+  const { kind: _, streams, parents: __, parallel: ___, fence: ____, ...frame } = whole
+  return { frame, stream: streams[0]!, whole }
 }
