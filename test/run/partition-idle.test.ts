@@ -46,6 +46,22 @@ for (const from of ['postgres', 'mysql'] as const) {
       expect(await ends.target.rows("SELECT stream FROM _airlock_state WHERE stream LIKE '%part%'")).toEqual([])
     })
 
+    // Seen red with a key for the staging tables wherever nobody asked for ranges: DUPLICATE_KEY.
+    it('may have two rows with one value of what only the stream calls its key', { timeout: TIMEOUT }, async () => {
+      await using ends = await twoEnds(engines[from], engines.postgres)
+      await fill(from, ends, 'sorted')
+      await ends.source.exec(
+        `CREATE TABLE orders AS SELECT * FROM sorted; INSERT INTO orders SELECT * FROM sorted WHERE n < 10`,
+      )
+      await ends.source.exec(
+        from === 'mysql' ? 'ALTER TABLE orders MODIFY id BIGINT NOT NULL' : 'ALTER TABLE orders ALTER id SET NOT NULL',
+      )
+      await ends.source.exec(`ANALYZE ${from === 'mysql' ? 'TABLE ' : ''}orders`)
+      await ends.target.exec('CREATE TABLE orders (id BIGINT, n INT)')
+      const report = await ends.move({ ...STREAM, primary_key: 'id' }, { parallel: 3 })
+      expect(report).toMatchObject({ rows_written: ROWS + 10, ranges: { total: 3, skipped: 0 } })
+    })
+
     it('stays whole where the target or the source does not let it be divided', { timeout: TIMEOUT }, async () => {
       await using ends = await twoEnds(engines[from], engines.postgres)
       await fill(from, ends, 'orders')

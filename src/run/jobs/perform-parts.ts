@@ -49,7 +49,8 @@ export async function performPart(
     const plan = await planStream(stream, ends.source, ends.target, context.rules, context.signal)
     const tally: Tally = { rowsRead: 0, rowsMasked: 0, policies: {} }
     const keys = plan.columns.filter(({ keyPosition }) => keyPosition > 0)
-    const isKey = job.stream.partitionBy === undefined || (keys.length === 1 && keys[0]!.name === job.range.column)
+    // What only the stream calls its key may have one value twice.
+    const isKey = keys.length === 1 && keys[0]!.name === job.range.column
     const part: Part = {
       range: job.range,
       table: job.table,
@@ -162,7 +163,7 @@ function partsOf(job: PartTask | CommitTask, ends: Ends, context: StreamContext)
 }
 
 /** Tries again after an error that is worth it. An append to a staging table after a lost answer is not: the rows may be
- * there, and another attempt has another table. */
+ * there, and only another attempt at the whole stream, or another sandbox, has another table. */
 export async function repeated<T, R = Ends>(
   job: PartTask | CommitTask,
   { unknownToo, lend }: { readonly unknownToo: boolean; readonly lend: Lend<R> },
