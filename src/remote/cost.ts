@@ -43,17 +43,17 @@ export class SandboxBudget {
   /** Whether another sandbox may be started; if so, it counts from now on. Asks and takes in one step, so that no other
    * caller comes between. */
   mayStart(): boolean {
-    if (!this.allowsOne) return false
+    if (!this.allows(1)) return false
     this.#starts.push(this.#now())
     return true
   }
 
-  /** Whether another sandbox could be started now; takes nothing. */
-  get allowsOne(): boolean {
+  /** Whether so many further sandboxes could be started now; takes nothing. */
+  allows(count: number): boolean {
     const { size, maxUsd, leastSeconds = 60 } = this.#options
     const now = this.#now()
     const running = this.#starts.reduce((sum, start) => sum + Math.max(leastSeconds, (now - start) / 1000), 0)
-    return maxUsd === undefined || costOf(size, this.#seconds + running + leastSeconds) <= maxUsd
+    return maxUsd === undefined || costOf(size, this.#seconds + running + count * leastSeconds) <= maxUsd
   }
 
   /** A sandbox that was started has ended after so many seconds; 0 where it was never created. */

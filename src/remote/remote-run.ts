@@ -95,9 +95,10 @@ export class RemoteRun {
     return this.#options.times.stragglerMs
   }
 
-  /** Whether one more job would have a sandbox at once: a place is free, and the budget has room. */
+  /** Whether a job that could be left out would have a sandbox at once: a place is free, and the budget has room for one
+   * more after it, which the last job of a stream will need. */
   get hasRoom(): boolean {
-    return this.#options.rate.isFree && this.#options.budget.allowsOne
+    return this.#options.rate.isFree && this.#options.budget.allows(2)
   }
 
   /** Where the files of an attempt are kept. */

@@ -34,6 +34,14 @@ describe('cost', () => {
     expect(budget.spent).toEqual({ seconds: 30, usd: costOf(SIZE, 30) })
   })
 
+  // A second job of a range is begun only where the commit could be paid too.
+  it('has room for several only where each could be started', () => {
+    const budget = new SandboxBudget({ size: SIZE, maxUsd: costOf(SIZE, 150), now: () => 0 })
+    expect([budget.allows(2), budget.allows(3)]).toEqual([true, false])
+    expect(budget.mayStart()).toBe(true)
+    expect([budget.allows(1), budget.allows(2)]).toEqual([true, false])
+  })
+
   it('counts the time of those that still run', () => {
     let now = 0
     const budget = new SandboxBudget({ size: SIZE, maxUsd: costOf(SIZE, 1000), now: () => now })
