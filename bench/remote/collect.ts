@@ -1,5 +1,7 @@
 /** Collects the files of a worker from a local sandbox, verified byte by byte, and prints the speed and the memory that it
- * took: `npx tsx bench/remote/collect.ts [megabytes] [files] [width]`. The server runs in a process of its own. */
+ * took. The server runs in a process of its own. Built first, since a loader takes memory too:
+ * `npx esbuild bench/remote/collect.ts --bundle --splitting --packages=external --platform=node --format=esm --target=node20 --outdir=bench/out/collect`
+ * and then `node bench/out/collect/collect.js [megabytes] [files] [width]`. */
 import { type ChildProcess, fork } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
@@ -11,7 +13,6 @@ import { createMasker, Secret } from '../../src/masking/index.js'
 import { collectArtifacts } from '../../src/remote/collect-artifacts.js'
 import { E2BSandboxPort } from '../../src/remote/e2b-sandbox-port.js'
 import type { WorkerManifest } from '../../src/remote/protocol.js'
-import { startE2BServer } from '../../src/testing/index.js'
 
 const MB = 1024 * 1024
 const IDS = { run: 'bench', job: 'j1', attempt: 1 }
@@ -24,6 +25,7 @@ interface Asked {
 
 /** In the process of the server: leaves the files when it is asked to. */
 async function serve(): Promise<void> {
+  const { startE2BServer } = await import('../../src/testing/index.js')
   const server = await startE2BServer()
   process.on('message', async ({ sandbox, megabytes, count }: Asked) => {
     const { directory } = server.sandboxes().find(({ id }) => id === sandbox)!
