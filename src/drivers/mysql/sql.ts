@@ -21,14 +21,17 @@ export function quoteTable(table: string): string {
   return schema === undefined ? quoteName(name) : `${quoteName(schema)}.${quoteName(name)}`
 }
 
+/** How long a statement waits for those who alter its table, or hold its rows. */
+export const LOCK_WAIT_SECONDS = 30
+
 /** Pins what would make the same value read differently from one server to the next. */
 export function sessionSettings(statementTimeoutMs: number | undefined, mariadb: boolean): readonly string[] {
   const mode =
     'STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,NO_AUTO_VALUE_ON_ZERO,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO'
   const settings = [
     'SET NAMES utf8mb4',
-    `SET SESSION time_zone = '+00:00', sql_mode = '${mode}', net_write_timeout = 600, net_read_timeout = 600, lock_wait_timeout = 30,
-      innodb_lock_wait_timeout = 30, sql_notes = 1, sql_safe_updates = 0, foreign_key_checks = 1,
+    `SET SESSION time_zone = '+00:00', sql_mode = '${mode}', net_write_timeout = 600, net_read_timeout = 600, lock_wait_timeout = ${LOCK_WAIT_SECONDS},
+      innodb_lock_wait_timeout = ${LOCK_WAIT_SECONDS}, sql_notes = 1, sql_safe_updates = 0, foreign_key_checks = 1,
       unique_checks = 1, autocommit = 1`,
     'SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ',
   ]
