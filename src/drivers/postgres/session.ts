@@ -30,7 +30,7 @@ import { BLOCK_COLUMN } from './read/blocks.js'
 import { extractRows, type ReadBy, type StatementOwner } from './read/extractor.js'
 import { splitKey } from './read/key-split.js'
 import { relayFormats } from './read/relay.js'
-import { hasSnapshot, holdSnapshot } from './read/snapshot.js'
+import { enterSnapshot, holdSnapshot } from './read/snapshot.js'
 import { describeSource } from './read/source.js'
 import { PRIVILEGES, pinSettings } from './sql.js'
 import { Transactions } from './transaction.js'
@@ -60,8 +60,6 @@ export class PostgresSession implements Session, StatementOwner {
   #writeBy: WriteBy = 'binary'
   readonly stagingSchema = PART_SCHEMA
   readonly blockColumn = BLOCK_COLUMN
-  /** The snapshot of another session in which this one reads. */
-  #snapshot: string | undefined
   /** Undefined through a pooler: the next session may be one of another server. */
   readonly snapshots?: 'kept'
 
@@ -119,7 +117,7 @@ export class PostgresSession implements Session, StatementOwner {
 
   extract(request: ExtractRequest, signal: AbortSignal): Extraction {
     const [connection, transactions, readBy] = [this.#connection, this.#transactions, this.#readBy]
-    return extractRows({ connection, transactions, owner: this, readBy, snapshot: this.#snapshot }, request, signal)
+    return extractRows({ connection, transactions, owner: this, readBy }, request, signal)
   }
 
   async outline(plan: WritePlan, columns: readonly Column[]): Promise<WriteOutline> {
@@ -157,11 +155,8 @@ export class PostgresSession implements Session, StatementOwner {
     return this.cancelOnAbort(signal, () => holdSnapshot(this.#connection, this.#transactions, table))
   }
 
-  /** Each read imports it. */
-  async enterSnapshot({ id }: SharedSnapshot, signal: AbortSignal): Promise<boolean> {
-    const found = await this.cancelOnAbort(signal, () => hasSnapshot(this.#connection, this.#transactions, id))
-    if (found) this.#snapshot = id
-    return found
+  enterSnapshot(shared: SharedSnapshot, signal: AbortSignal): Promise<boolean> {
+    return this.cancelOnAbort(signal, () => enterSnapshot(this.#connection, this.#transactions, shared))
   }
 
   dropStaging(table: string, signal: AbortSignal): Promise<void> {
@@ -198,7 +193,7 @@ export class PostgresSession implements Session, StatementOwner {
   }
 
   async reset(): Promise<void> {
-    this.#snapshot = undefined
+    await this.#transactions.letGo()
     if (this.#settings === undefined) return
     // Refused inside a transaction: a session that is still in one is not fit for anybody else.
     await this.#connection.query('DISCARD ALL')

@@ -55,6 +55,8 @@ export function pinSettings(
     lock_timeout: '30s',
     statement_timeout: statementMs === undefined ? '0' : `${statementMs}ms`,
     idle_in_transaction_session_timeout: '10min',
+    // Of 17 and later: how long a transaction takes is a matter of how many rows there are.
+    transaction_timeout: '0',
     client_connection_check_interval: '1s',
     // Between two transactions a pooled session belongs to the pooler.
     ...(idleMs === undefined || scope === 'transaction' ? {} : { idle_session_timeout: `${idleMs}ms` }),

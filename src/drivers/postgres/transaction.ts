@@ -6,11 +6,15 @@ export interface Statement {
   readonly values: readonly (string | number | null)[]
 }
 
+/** What begins inside a transaction that is held. */
+const SAVEPOINT = 'airlock'
+
 /** Opens the transactions of one connection. Through a pooler a server session is ours for one transaction only, so that
  * settings have to be pinned in each. */
 export class Transactions {
   #connection: PostgresConnection
   #settings: Statement | undefined
+  #isHeld = false
 
   /** `settings` runs at the beginning of every transaction. */
   constructor(connection: PostgresConnection, settings: Statement | undefined) {
@@ -20,6 +24,7 @@ export class Transactions {
 
   /** Begins a transaction, e.g. with `READ ONLY`; its caller ends it. Rejects with none open. */
   async begin(characteristics = ''): Promise<void> {
+    if (this.#isHeld) return void (await this.#connection.query(`SAVEPOINT ${SAVEPOINT}`))
     await this.#connection.query(characteristics === '' ? 'BEGIN' : `BEGIN ${characteristics}`)
     if (this.#settings === undefined) return
     try {
@@ -30,13 +35,29 @@ export class Transactions {
     }
   }
 
+  /** Begins one that stays open until `letGo`: what begins and ends meanwhile is a part of it, and sees what it sees. */
+  async hold(characteristics: string): Promise<void> {
+    await this.begin(characteristics)
+    this.#isHeld = true
+  }
+
+  /** Ends the one that is held, if there is one. */
+  async letGo(): Promise<void> {
+    if (!this.#isHeld) return
+    this.#isHeld = false
+    await this.rollback()
+  }
+
   async commit(): Promise<void> {
-    await this.#connection.query('COMMIT')
+    await this.#connection.query(this.#isHeld ? `RELEASE SAVEPOINT ${SAVEPOINT}` : 'COMMIT')
   }
 
   /** Drops what the transaction did. On a lost connection the server has done so. */
   async rollback(): Promise<void> {
-    if (this.#connection.usable) await this.#connection.query('ROLLBACK')
+    if (!this.#connection.usable) return
+    if (!this.#isHeld) return void (await this.#connection.query('ROLLBACK'))
+    await this.#connection.query(`ROLLBACK TO SAVEPOINT ${SAVEPOINT}`)
+    await this.#connection.query(`RELEASE SAVEPOINT ${SAVEPOINT}`)
   }
 
   /** Runs statements that change nothing in a transaction of their own. */

@@ -2,6 +2,7 @@ import { splitEvenly } from '../../../core/key-split.js'
 import { AirlockError } from '../../../errors/index.js'
 import type { PostgresConnection } from '../native.js'
 import { quoteTable } from '../sql.js'
+import { WITH_TREE } from './table-tree.js'
 
 /** The system column that says where a row lies: block and place. An update or VACUUM FULL gives a row another, so that its
  * ranges mean something within one snapshot only. No column of a table can have this name. */
@@ -12,7 +13,7 @@ const LEAST_VERSION = 140_000
 
 const PLACE = /^\(\d{1,10},\d{1,5}\)$/
 
-/** What the catalogue says of the room that a table, with its partitions, takes. */
+/** What the catalogue says of the room that a table takes, with its partitions and what inherits from it. */
 export interface Storage {
   /** `relkind` of pg_class. */
   readonly kind: string
@@ -22,9 +23,9 @@ export interface Storage {
 
 export async function storageOf(connection: PostgresConnection, table: string): Promise<Storage> {
   const { rows } = await connection.query(
-    `SELECT c.relkind, coalesce((SELECT sum(pg_catalog.pg_relation_size(p.relid)) FROM pg_catalog.pg_partition_tree(c.oid) p
-        WHERE p.isleaf), pg_catalog.pg_relation_size(c.oid))::bigint / current_setting('block_size')::bigint,
-        current_setting('server_version_num') FROM pg_catalog.pg_class c WHERE c.oid = $1::regclass`,
+    `${WITH_TREE} SELECT c.relkind, (SELECT sum(pg_catalog.pg_relation_size(tree.oid)) FROM tree)::bigint
+        / current_setting('block_size')::bigint, current_setting('server_version_num')
+      FROM pg_catalog.pg_class c WHERE c.oid = $1::regclass`,
     [quoteTable(table)],
   )
   const [kind, blocks, version] = rows[0] ?? []

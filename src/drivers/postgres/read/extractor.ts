@@ -6,7 +6,7 @@ import type { PostgresConnection } from '../native.js'
 import type { Transactions } from '../transaction.js'
 import { rawReader } from './raw-rows.js'
 import { byCopy, byCursor, type RowSink } from './row-sources.js'
-import { importSnapshot, SNAPSHOT } from './snapshot.js'
+import { SNAPSHOT } from './snapshot.js'
 import { type PostgresSource, resolveSource } from './source.js'
 
 /** How rows are read: by COPY, with a cursor where the server refuses that, or by a cursor at once. */
@@ -26,8 +26,6 @@ export interface ExtractionTools {
   readonly transactions: Transactions
   readonly owner: StatementOwner
   readonly readBy: ReadBy
-  /** The id of an exported snapshot that the rows are to be of. */
-  readonly snapshot: string | undefined
 }
 
 /** One streaming pass over a table or a query, inside a read-only repeatable-read transaction. */
@@ -69,11 +67,10 @@ async function* oneTransaction(
   signal: AbortSignal,
   progress: Progress,
 ): AsyncGenerator<Batch, void, undefined> {
-  const { connection, transactions, owner, snapshot } = tools
+  const { connection, transactions, owner } = tools
   await transactions.begin(SNAPSHOT)
   let open = true
   try {
-    if (snapshot !== undefined) await importSnapshot(connection, snapshot)
     const source = await owner.cancelOnAbort(signal, () => resolveSource(connection, request, { bounded: true }))
     progress.cursor = source.position
     progress.nullCursors = request.cursor?.nulls === 'include' ? source.nullCursors : undefined
