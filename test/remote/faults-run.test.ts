@@ -209,7 +209,7 @@ const CASES: readonly FaultCase[] = [
     classes: ['deadline'],
     classesOf: 'remote.command_failed',
     // The platform ends the command when both are over.
-    options: { times: { silentBeats: 100, deadlineMs: 1_000, helloMs: 3_000 } },
+    options: { times: { silentBeats: 100, deadlineMs: 3_000, helloMs: 5_000 } },
   },
   {
     name: 'a sandbox that is killed',
