@@ -4,7 +4,7 @@ import type { Engine, EngineName } from '../../src/testing/index.js'
 import { type TwoEnds, twoEnds } from '../run/two-ends.js'
 import { describeWith } from '../setup/engines.js'
 
-const SIGNAL = AbortSignal.timeout(60_000)
+const signal = () => AbortSignal.timeout(60_000)
 
 for (const name of ['mysql', 'postgres'] as const satisfies readonly EngineName[]) {
   describeWith([name], `rows that wait at ${name}`, (engines: Record<string, Engine>) => {
@@ -24,16 +24,16 @@ for (const name of ['mysql', 'postgres'] as const satisfies readonly EngineName[
     /** Writes what `source` has, which is said to wait in the two tables; gives what was told of them. */
     async function write(ends: TwoEnds, source: string, plan: Partial<WritePlan> = {}) {
       await using space = await ends.open()
-      await using reader = await space.connect('to', SIGNAL)
-      await using target = await space.connect('to', SIGNAL)
+      await using reader = await space.connect('to', signal())
+      await using target = await space.connect('to', signal())
       const told: number[] = []
       const receipt = await target.write(
         {
           ...{ table: 'real_rows', mode: 'append', ...plan },
           waiting: { tables: [first!, second!], onTable: (rows) => void told.push(rows) },
         },
-        reader.extract({ table: source }, SIGNAL),
-        SIGNAL,
+        reader.extract({ table: source }, signal()),
+        signal(),
       )
       return { receipt, told }
     }
@@ -79,14 +79,14 @@ for (const name of ['mysql', 'postgres'] as const satisfies readonly EngineName[
       await prepared(ends, 'decimal(10,1)', 'decimal(10,1)')
       await ends.target.exec('CREATE TABLE model (id bigint NOT NULL, amount decimal(12,3))')
       await using space = await ends.open()
-      await using reader = await space.connect('to', SIGNAL)
-      await using target = await space.connect('to', SIGNAL)
+      await using reader = await space.connect('to', signal())
+      await using target = await space.connect('to', signal())
       const plan = { table: 'made', mode: 'append', like: 'model' } as const
-      await target.write(plan, reader.extract({ table: first! }, SIGNAL), SIGNAL)
+      await target.write(plan, reader.extract({ table: first! }, signal()), signal())
       const { columnTypes } = await target.outline(
         { table: 'made', mode: 'append' },
-        (await reader.describe({ table: first! }, SIGNAL)).columns,
-        SIGNAL,
+        (await reader.describe({ table: first! }, signal())).columns,
+        signal(),
       )
       expect(Object.values(columnTypes).map((type) => type.replace(/\(20\)|\s/g, ''))).toEqual([
         'bigint',
