@@ -66,7 +66,7 @@ describe('the candidates of a connection', () => {
     const { ms } = await timed(() =>
       expect(resolveCandidates([tcp('a')], signal, endless)).rejects.toMatchObject({ name: 'TimeoutError' }),
     )
-    expect(ms).toBeLessThan(400)
+    expect(ms).toBeLessThan(5_000)
   })
 })
 
@@ -158,10 +158,10 @@ describe('the attempt loop', () => {
   it('gives an address that accepts and stalls its share of the time only', async () => {
     await using fake = await wireFake(() => undefined)
     const stall = (index: number) => (index === 0 ? new Promise<Session>(() => undefined) : Promise.resolve(session))
-    const loop = attempt([fake.port, fake.port], stall, { timeoutMs: 600 })
-    const { ms, result } = await timed(() => Promise.race([loop.outcome, sleep(1_500, undefined)]))
+    const loop = attempt([fake.port, fake.port], stall, { timeoutMs: 6_000 })
+    const { ms, result } = await timed(() => Promise.race([loop.outcome, sleep(15_000, undefined, { ref: false })]))
     expect(result?.session).toBe(session)
-    expect(ms).toBeLessThan(500)
+    expect(ms).toBeLessThan(5_000)
     result?.socket.destroy()
   })
 })

@@ -193,7 +193,7 @@ describePooled('Postgres through a PgBouncer in transaction mode', (engine, star
     const rows = failure(objects(session.extract({ query: 'SELECT 1 FROM pg_sleep(60)' })), 'CONNECTION_LOST')
     expect(await settle(async () => ((await states()) === 'active' ? 1 : 0), 1, 3_000)).toBe(1)
     await pooler.kill()
-    expect((await timed(() => rows)).ms).toBeLessThan(1_500)
+    expect((await timed(() => rows)).ms).toBeLessThan(5_000)
     await session.close()
     // By client_connection_check_interval, which is pinned in each transaction.
     expect(await settle(() => engine.sessions({ user: project.tenant }), 0, 4_000)).toBe(0)

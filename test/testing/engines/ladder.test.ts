@@ -70,7 +70,7 @@ describe('the container step', () => {
         vi.stubEnv('DOCKER_HOST', address)
         const begun = performance.now()
         expect(await startContainer('postgres', {})).toBe('no Docker daemon answers')
-        expect(performance.now() - begun).toBeLessThan(1_000)
+        expect(performance.now() - begun).toBeLessThan(5_000)
       }
       expect(await settle(() => stalled.counts.open, 0, 1_000)).toBe(0)
     } finally {
