@@ -93,7 +93,6 @@ describe('stores of sessions', () => {
     await stores.use('old', async () => undefined)
     await sleep(20)
     await stores.use('new', async () => undefined)
-    await sleep(10)
-    expect(counts).toEqual({ opened: 2, closed: 1 })
+    await expect.poll(() => ({ ...counts })).toEqual({ opened: 2, closed: 1 })
   })
 })

@@ -1,4 +1,5 @@
-import { once } from 'node:events'
+import { on, once } from 'node:events'
+import type { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import { AuditLog } from '../../src/sinks/audit-log.js'
@@ -6,6 +7,15 @@ import { openLog, outputOf, readRecords, scratch, startProcess, startThread, upT
 
 const APPENDER = '../concurrency/append-many.ts'
 const HOLDER = '../concurrency/hold-lock.ts'
+
+/** Resolves when so many lines have come. */
+async function printed(output: Readable, lines: number): Promise<void> {
+  let seen = 0
+  for await (const [chunk] of on(output, 'data', { close: ['end'] })) {
+    seen += String(chunk).split('\n').length - 1
+    if (seen >= lines) return
+  }
+}
 
 describe('a killed writer', () => {
   // Lines of 60 KB make batches of 1 MiB, which kill -9 can cut in the middle: with short lines this proves nothing.
@@ -18,7 +28,7 @@ describe('a killed writer', () => {
       const job = { dir, name: `k${round}`, count: 1_000_000, producers: 32, padding: 60_000 }
       const victims = upTo(2).map((i) => startProcess(APPENDER, [JSON.stringify({ ...job, name: `k${round}${i}` })]))
       const outputs = victims.map((victim) => outputOf(victim, 'SIGKILL'))
-      await Promise.all(victims.map((victim) => once(victim.stdout!, 'data')))
+      await Promise.all(victims.map((victim) => printed(victim.stdout!, 20)))
       await sleep(30 + 25 * round)
       for (const victim of victims) victim.kill('SIGKILL')
       acknowledged.push(...(await Promise.all(outputs)).flatMap((output) => output.split('\n').slice(0, -1)))

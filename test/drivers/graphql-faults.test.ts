@@ -225,7 +225,7 @@ describe('CN-13 connections', () => {
     const reading = failure(objects(session.extract(ORDERS_READ)))
     while (asked().length === 0) await new Promise((resolve) => setTimeout(resolve, 10))
     const { ms } = await timed(() => session.close())
-    expect(ms).toBeLessThan(1_000)
+    expect(ms).toBeLessThan(3_000)
     await reading
   })
 
@@ -241,7 +241,7 @@ describe('CN-13 connections', () => {
         controller.abort()
         await reading
       })
-      expect(ms).toBeLessThan(1_250)
+      expect(ms).toBeLessThan(5_000)
       await expectNoSockets(server)
     }
   })
@@ -292,6 +292,7 @@ describe('CN-13 connections', () => {
       }
       return asked().length
     }
+    await expect.poll(() => asked().length).toBeGreaterThanOrEqual(2)
     expect(await settled()).toBe(2)
     await rows.return?.()
     expect([await settled(), server.mostAtOnce]).toEqual([2, 1])
