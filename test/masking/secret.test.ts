@@ -91,7 +91,8 @@ describe('Secret', () => {
     ]) {
       expect(shown).not.toContain(part)
     }
-    expect(shown).not.toContain(String(VALUE.length))
+    // Lines of a stack have numbers of their own.
+    expect(shown.replace(/^.*:\d+:\d+.*$/gm, '')).not.toContain(String(VALUE.length))
   })
 
   it('shows nothing through an unhandled rejection and a diagnostic report of a child process', async () => {
