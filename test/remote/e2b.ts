@@ -1,4 +1,4 @@
-import { beforeAll, describe, onTestFinished } from 'vitest'
+import { afterAll, beforeAll, describe, onTestFinished } from 'vitest'
 import { Secret } from '../../src/masking/index.js'
 import { type E2BPortOptions, E2BSandboxPort, type PortLimits } from '../../src/remote/e2b-sandbox-port.js'
 import type { RemoteEventFields, RemoteEventName, RemoteEventPort } from '../../src/remote/events.js'
@@ -42,6 +42,9 @@ export function describeLibraries(body: (version: string) => void): void {
   describe.each(LIBRARIES)('over e2b %s,', (version, chosen) => {
     beforeAll(() => {
       library = chosen
+    })
+    afterAll(() => {
+      library = undefined
     })
     body(version)
   })

@@ -21,6 +21,20 @@ export const INPUTS = 'inputs.json'
  * (`inject('cli')`). */
 export async function buildCli(): Promise<BuiltCli> {
   const folder = await mkdtemp(join(tmpdir(), 'airlock-built-'))
+  try {
+    await buildInto(folder)
+  } catch (error) {
+    await rm(folder, { recursive: true, force: true })
+    throw error
+  }
+  return {
+    folder,
+    bin: join(folder, 'dist', 'cli', 'bin.js'),
+    [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }),
+  }
+}
+
+async function buildInto(folder: string): Promise<void> {
   const dist = join(folder, 'dist')
   await mkdir(dist)
   const args = [join(ROOT, 'scripts', 'build-cli.mjs'), dist, '--inputs']
@@ -28,9 +42,4 @@ export async function buildCli(): Promise<BuiltCli> {
   await writeFile(join(folder, INPUTS), stdout)
   await copyFile(join(ROOT, 'package.json'), join(folder, 'package.json'))
   await symlink(join(ROOT, 'node_modules'), join(folder, 'node_modules'))
-  return {
-    folder,
-    bin: join(dist, 'cli', 'bin.js'),
-    [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }),
-  }
 }
