@@ -55,7 +55,8 @@ export function airlockCopy(options: AirlockCopyOptions): BenchCase {
         ...['--mode', mode],
         ...(mask === undefined ? [] : ['--mask', `${dataSet.maskedColumn}:${mask}`]),
       ]
-      const command = ranges === undefined ? copied : await divided(directory, dataSet.name, ranges)
+      const stream = { mode, ...(mask === undefined ? {} : { mask: { [dataSet.maskedColumn!]: mask } }) }
+      const command = ranges === undefined ? copied : await divided(directory, dataSet.name, stream, ranges)
       const args = [options.bin, ...command, '--config', config, '--verify', verify, '--quiet']
       return watchedNode(directory, args, {
         BENCH_SOURCE_PASSWORD: source.password ?? '',
@@ -70,10 +71,11 @@ export function airlockCopy(options: AirlockCopyOptions): BenchCase {
 async function divided(
   directory: string,
   table: string,
+  stream: object,
   { count, threads }: NonNullable<AirlockCopyOptions['ranges']>,
 ): Promise<readonly string[]> {
   const file = join(directory, 'pipeline.yaml')
-  const streams = { [table]: { mode: 'append', partition_by: { column: 'id', ranges: count } } }
+  const streams = { [table]: { ...stream, partition_by: { column: 'id', ranges: count } } }
   await writeFile(file, stringify({ name: 'bench', source: 'shop', target: 'warehouse', streams }))
   return ['run', file, '--parallel', String(count), threads ? '--threads' : '--no-threads']
 }
