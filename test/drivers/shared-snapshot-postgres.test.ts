@@ -38,7 +38,7 @@ describeWith(['postgres'], 'a snapshot of a Postgres table that several sessions
   const refused = (statement: string) =>
     expect(database.exec(`SET lock_timeout = '300ms'; ${statement}`)).rejects.toThrow()
 
-  // Seen red with a condition that is never true in the place of a limit.
+  // Seen red, for partitions, with a condition that is never true in the place of a limit.
   it.each([
     ['days', 'day_1_1'],
     ['parents', 'child'],
