@@ -15,28 +15,36 @@ const BLOCKED: readonly ErrorCode[] = [
   'DIRECT_UNREACHABLE',
 ]
 
-/** Opens each connection of a job once and says whether it can be reached from here; the sessions are kept for the work.
- * Gives the error with which the job has to end: not reached, or a login that must not be repeated. */
+/** Opens both connections of a job, at one time, and says whether they can be reached from here; the sessions are kept for
+ * the work. Gives the error with which the job has to end: not reached, or a login that must not be repeated. */
 export async function probeConnections(
   job: Job,
   host: JobHost,
+  context: Pick<WorkerContext, 'signal' | 'send'>,
+): Promise<AirlockError | undefined> {
+  const names = [...new Set([job.source.name, job.target.name])]
+  // Each of them is waited for: what was opened has to be there when the host is closed.
+  const probed = await Promise.allSettled(names.map((name) => probe(name, job, host, context)))
+  const thrown = probed.find(({ status }) => status === 'rejected')
+  if (thrown?.status === 'rejected') throw thrown.reason
+  return probed.flatMap((one) => (one.status === 'fulfilled' ? (one.value ?? []) : []))[0]
+}
+
+async function probe(
+  name: string,
+  { retries }: Job,
+  host: JobHost,
   { signal, send }: Pick<WorkerContext, 'signal' | 'send'>,
 ): Promise<AirlockError | undefined> {
-  for (const name of new Set([job.source.name, job.target.name])) {
-    // What has no server lies in this machine.
-    if ((await host.serverOf(name)) === undefined) continue
-    try {
-      await withRetries(() => host.prepare(name, signal), {
-        retries: job.retries,
-        signal,
-        mayRepeat: (error) => error.retryable,
-      })
-      send({ t: 'probe', connection: name, ok: true, class: 'ok' })
-    } catch (error) {
-      if (!(error instanceof AirlockError)) throw error
-      send({ t: 'probe', connection: name, ok: !BLOCKED.includes(error.code), class: error.code.toLowerCase() })
-      if (BLOCKED.includes(error.code) || error.code === 'AUTH_FAILED' || signal.aborted) return error
-    }
+  // What has no server lies in this machine.
+  if ((await host.serverOf(name)) === undefined) return undefined
+  try {
+    await withRetries(() => host.prepare(name, signal), { retries, signal, mayRepeat: (error) => error.retryable })
+    send({ t: 'probe', connection: name, ok: true, class: 'ok' })
+    return undefined
+  } catch (error) {
+    if (!(error instanceof AirlockError)) throw error
+    send({ t: 'probe', connection: name, ok: !BLOCKED.includes(error.code), class: error.code.toLowerCase() })
+    return BLOCKED.includes(error.code) || error.code === 'AUTH_FAILED' || signal.aborted ? error : undefined
   }
-  return undefined
 }

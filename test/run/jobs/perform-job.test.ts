@@ -32,7 +32,9 @@ function working(folder: string, signal = new AbortController().signal) {
     send: (frame) => void frames.push(frame),
     count: () => undefined,
   }
-  return { context, frames, probes: () => frames.filter((frame) => frame.t === 'probe') }
+  // Both connections are opened at one time.
+  const byName = (a: { connection: string }, b: { connection: string }) => (a.connection < b.connection ? -1 : 1)
+  return { context, frames, probes: () => frames.filter((frame) => frame.t === 'probe').sort(byName) }
 }
 
 describeWith(['mysql', 'postgres'], 'a job', (engines) => {
@@ -117,7 +119,7 @@ describeWith(['mysql', 'postgres'], 'a job', (engines) => {
         const source = { name: 'from', addresses: { 'db.invalid': ['127.0.0.1'] }, ...settings }
         await performJob({ ...job, source }, behind.context)
         const frame = { t: 'probe', connection: 'from', ok: false, class: 'connect_reset' }
-        expect([settings.driver, mode, ...behind.probes()]).toEqual([settings.driver, mode, frame])
+        expect([settings.driver, mode, behind.probes()[0]]).toEqual([settings.driver, mode, frame])
       }
     }
     await new Promise((resolve) => closing.close(resolve))
