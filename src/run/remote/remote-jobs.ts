@@ -108,9 +108,9 @@ export class RemoteJobs {
     })
     const { result, outcome } = await this.#perform(id, [stream], job, true)
     const report = result?.streams[0] ?? this.#failure(stream, outcome)
-    if (report.status !== 'ok') return report
-    const counts = done.flatMap(({ read }) => read ?? [])
     const left = await this.#dropStray(stray)
+    if (report.status !== 'ok') return { ...report, notes: [...report.notes, ...left] }
+    const counts = done.flatMap(({ read }) => read ?? [])
     const whole = mergeReport(report, counts, { total: ranges.length, skipped: plan.finished.size }, started)
     return { ...whole, notes: [...whole.notes, ...left] }
   }
