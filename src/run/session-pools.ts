@@ -19,8 +19,8 @@ export interface Ends {
 
 /** Sessions of the source in the places of pairs. */
 export interface TakenReaders {
-  readonly sessions: readonly ManagedSession[]
-  /** Gives sessions and places back, once. */
+  readonly leases: readonly Lease[]
+  /** Gives the sessions that nobody has given back, and the places, once. */
   release(reusable: boolean): Promise<void>
 }
 
@@ -105,7 +105,7 @@ export class SessionPools implements AsyncDisposable {
       leave()
     }
     const refused = acquired.find((one) => one.status === 'rejected')
-    if (refused === undefined) return { sessions: leases.map(({ session }) => session), release }
+    if (refused === undefined) return { leases, release }
     await release(true)
     throw refused.reason
   }

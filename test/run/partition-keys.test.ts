@@ -103,6 +103,7 @@ describeWith(['postgres'], 'a stream by blocks', ({ postgres }) => {
         await ends.source.exec(`UPDATE orders SET name = name WHERE n BETWEEN ${at} AND ${at + 99}`)
       }
     })()
+    moving.catch(() => undefined)
     try {
       for (let round = 0; round < 3; round++) {
         const report = await ends.move(BLOCKS, { parallel: 3 })
@@ -119,7 +120,8 @@ describeWith(['postgres'], 'a stream by blocks', ({ postgres }) => {
     const stream = { ...BLOCKS, mode: 'append' }
     expect((await ends.run({ orders: stream }, { parallel: 2 })).streams[0]!.error?.code).toBe('CONSTRAINT_VIOLATED')
     const marks = () => ends.target.rows("SELECT stream FROM _airlock_state WHERE stream LIKE '%#part-%'")
-    expect((await marks()).length).toBeGreaterThan(0)
+    // Of blocks nobody takes over what a run has read that failed.
+    expect(await marks()).toEqual([])
     await ends.source.exec('DELETE FROM orders WHERE n = 1000000; UPDATE orders SET name = name')
     await ends.source.exec('VACUUM FULL orders')
     const report = await ends.move(stream, { parallel: 2 })

@@ -3,6 +3,7 @@ import { expect, it } from 'vitest'
 import type { StreamReport } from '../../src/run/report.js'
 import { type Engine, type EngineName, FaultProxy } from '../../src/testing/index.js'
 import { describeWith } from '../setup/engines.js'
+import { innodbTransactions } from '../setup/innodb-transactions.js'
 import { type TwoEnds, twoEnds } from './two-ends.js'
 
 const ROWS = 4000
@@ -25,6 +26,7 @@ async function whileMoneyMoves<T>({ source }: TwoEnds, work: Promise<T>): Promis
   const running = work.finally(() => {
     done = true
   })
+  running.catch(() => undefined)
   let moved = 0
   for (; !done; moved++) {
     // Any place of the first half gives to one of the second: no range has the same sum for long.
@@ -43,8 +45,7 @@ async function endReaders(engine: Engine, { source }: TwoEnds, which: 'one' | 'a
   if (which === 'all') return void (await engine.endSessions({ user: source.user }))
   const list =
     engine.engine === 'mysql'
-      ? `SELECT p.id FROM information_schema.innodb_trx t JOIN information_schema.processlist p ON p.id = t.trx_mysql_thread_id
-          WHERE p.user = '${source.user}' AND t.trx_is_read_only`
+      ? innodbTransactions(source.user, 't.trx_is_read_only')
       : `SELECT pid FROM pg_stat_activity WHERE usename = '${source.user}' AND query LIKE 'COPY%' AND state <> 'idle'`
   const [[id] = []] = await source.rows(list, 'admin')
   if (id === undefined || id === null) throw new Error('nobody reads')
@@ -89,6 +90,7 @@ for (const [from, to] of [
         if (typeof held === 'string') throw new Error(held)
         expect(await first.enterSnapshot(held, signal)).toBe(true)
         const writing = ends.source.exec('UPDATE orders SET amount = 7 WHERE id > 10')
+        writing.catch(() => undefined)
         await Promise.race([writing, sleep(500)])
         expect(await second.enterSnapshot(held, signal)).toBe(true)
         if (holder.snapshots === 'locked') {
@@ -109,6 +111,28 @@ for (const [from, to] of [
         await held[Symbol.asyncDispose]()
       })
 
+      // Seen red with a transaction of Postgres for each range: who begins one then waits behind the one that alters.
+      it('arrives though somebody waits to alter the table', { timeout: TIMEOUT }, async () => {
+        await using ends = await twoEnds(engines[from]!, engines[to]!)
+        await fill(ends)
+        await using proxy = await FaultProxy.start(engines[from]!, { kind: 'throttle', bytesPerSecond: 100_000 })
+        await ends.configure({ source: { port: proxy.port } })
+        const alter = from === 'mysql' ? 'ALTER TABLE orders FORCE' : 'VACUUM FULL orders'
+        let altering: Promise<void> | undefined
+        let isAltered = false
+        const onProgress = () => {
+          altering ??= ends.source.exec(alter).finally(() => {
+            isAltered = true
+          })
+          altering.catch(() => undefined)
+          expect(isAltered).toBe(false)
+        }
+        const report = await ends.move(STREAM, { parallel: 2, onProgress })
+        await altering
+        expect([report.attempts, report.notes.join().includes(TOGETHER), isAltered]).toEqual([1, true, true])
+        expect(await total(ends)).toEqual([String(ROWS), String(ROWS * 1000)])
+      })
+
       // Seen red with a new session that takes the place of the lost one.
       it('arrives in one state though a session is lost', { timeout: TIMEOUT }, async () => {
         await using ends = await twoEnds(engines[from]!, engines[to]!)
@@ -118,6 +142,7 @@ for (const [from, to] of [
         let ending: Promise<void> | undefined
         const onProgress = () => {
           ending ??= endReaders(engines[from]!, ends, 'one')
+          ending.catch(() => undefined)
         }
         const { result } = await whileMoneyMoves(ends, ends.move(STREAM, { parallel: 3, onProgress }))
         await ending
@@ -134,6 +159,7 @@ for (const [from, to] of [
         let ending: Promise<void> | undefined
         const onProgress = ({ rows }: { rows: number }) => {
           if (rows > ROWS * 0.5) ending ??= endReaders(engines[from]!, ends, 'all')
+          ending?.catch(() => undefined)
         }
         const report = await ends.move(STREAM, { parallel: 2, onProgress })
         await ending

@@ -9,6 +9,7 @@ import type { Seen } from '../run-stream.js'
 /** What a thread is asked, one thing after the other. */
 export type ThreadRequest =
   | { readonly t: 'enter'; readonly shared: SharedSnapshot }
+  | { readonly t: 'leave' }
   | { readonly t: 'part'; readonly task: PartTask }
   | { readonly t: 'end' }
 
@@ -26,6 +27,7 @@ interface Counted {
 export type ThreadReply =
   | ({ readonly t: 'ready' } & Counted)
   | ({ readonly t: 'entered'; readonly ok: boolean } & Counted)
+  | ({ readonly t: 'left' } & Counted)
   | ({ readonly t: 'done'; readonly outcome: PartOutcome; readonly seen: Seen } & Counted)
   /** `lost`: its session of the source does not answer any more. */
   | ({ readonly t: 'failed'; readonly error: AirlockErrorData; readonly lost: boolean } & Counted)

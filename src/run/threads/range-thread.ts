@@ -81,6 +81,11 @@ export class RangeThread {
     return reply.t === 'entered' && reply.ok
   }
 
+  /** Lets it read each range in a snapshot of its own again. */
+  async leave(signal: AbortSignal): Promise<void> {
+    await this.#ask({ t: 'leave' }, signal)
+  }
+
   /** One try at one range. Throws what that throws. */
   async perform(task: PartTask, signal: AbortSignal, onSeen: (seen: Seen) => void): Promise<PartOutcome> {
     this.#onSeen = onSeen

@@ -75,6 +75,9 @@ class RangeServer {
       try {
         if (request.t === 'enter') {
           this.#answer({ t: 'entered', ok: await source.enterSnapshot(request.shared, this.#stop.signal) })
+        } else if (request.t === 'leave') {
+          await source.reset(this.#stop.signal)
+          this.#answer({ t: 'left' })
         } else {
           this.#answer({ t: 'done', ...(await this.#perform(request.task, source, context)) })
         }

@@ -1,7 +1,7 @@
 import type { JobFrame } from '../jobs/job.js'
 import { repeated } from '../jobs/perform-parts.js'
 import { Entered } from '../parts/entered.js'
-import { NONE_IN_COMMON, type OpenReaders, type Readers, type Wanted } from '../parts/readers.js'
+import { NONE_IN_COMMON, NOT_ENTERED, type OpenReaders, type Readers, type Wanted } from '../parts/readers.js'
 import type { StreamContext } from '../stream-task.js'
 import { RangeThread } from './range-thread.js'
 
@@ -60,9 +60,15 @@ async function enterSnapshot(
   }
   release.push(async () => await held[Symbol.asyncDispose]())
   const entered = await Promise.all(threads.map((thread) => thread.enter(held, signal)))
+  // Who has entered after the lock was lost, with its session, sees another state.
+  if (kind === 'locked') await lease.session.ping(signal)
+  const areIn = entered.every(Boolean)
   // They are in it, and nobody else can be: writers must not wait for the reading.
-  if (kind === 'locked') await leave()
-  return entered.every(Boolean) ? undefined : 'its sessions are of several servers'
+  if (kind === 'locked' || !areIn) await leave()
+  if (areIn) return undefined
+  // Somebody may wait for those that are in it, and the others for him.
+  await Promise.all(threads.map((thread) => thread.leave(signal)))
+  return NOT_ENTERED
 }
 
 function readersOf(threads: readonly RangeThread[], apart: string | undefined, close: () => Promise<void>): Readers {
