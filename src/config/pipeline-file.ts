@@ -142,7 +142,7 @@ const stream = z.strictObject({
     ])
     .optional()
     .describe(
-      'A column of whole numbers or uuids, or ctid of a Postgres table, by whose ranges the stream is read, so many at one time as --parallel says. Left out, a table of a million rows (from_rows) is divided by its key where sessions would be idle; false never.',
+      'A column of whole numbers or uuids, or ctid of a Postgres table, by whose ranges the stream is read, so many at one time as --parallel says. Left out, a table of a million rows (in sandboxes 100,000; from_rows) is divided by its key where sessions would be idle; false never.',
     ),
   mask: mask.optional(),
   disabled: z.boolean().optional(),
