@@ -42,11 +42,15 @@ export function decodeJob(bytes: Uint8Array, onSecret: (value: string) => void):
   const parsed = job.safeParse(concealed(json, onSecret))
   if (!parsed.success) throw invalid()
   const { maskKey } = parsed.data
-  if (maskKey !== undefined) {
-    onSecret(maskKey)
-    onSecret(Buffer.from(maskKey, 'base64').toString('utf8'))
-  }
+  tellMaskKey(maskKey, onSecret)
   return { ...parsed.data, maskKey } as unknown as Job
+}
+
+/** Tells of both forms of the key of a frame, in which it is no Secret. */
+export function tellMaskKey(maskKey: string | undefined, onSecret: (value: string) => void): void {
+  if (maskKey === undefined) return
+  onSecret(maskKey)
+  onSecret(Buffer.from(maskKey, 'base64').toString('utf8'))
 }
 
 /** A copy in which Secrets are revealed, under a mark. */

@@ -27,6 +27,12 @@ export function isBuilt(): boolean {
   return existsSync(ENTRY)
 }
 
+/** Who hears what happens in a thread. */
+type Host = Pick<RunHost, 'masker' | 'telemetry'>
+
+/** What the end of a thread leaves behind: nothing, or nobody knows what. */
+type LostCode = 'CONNECTION_LOST' | 'OUTCOME_UNKNOWN'
+
 /** How long its sessions may take to close before it is ended from outside. */
 const END_MS = 10_000
 
@@ -35,21 +41,25 @@ const END_MS = 10_000
  * answers stays in this process. */
 export class RangeThread {
   #worker: Worker
-  #telemetry: RunHost['telemetry']
-  #waiting: { resolve(reply: ThreadReply): void; reject(error: AirlockError): void } | undefined
+  #host: Host
+  #waiting: { resolve(reply: ThreadReply): void; onLost(): void } | undefined
   #onSeen: ((seen: Seen) => void) | undefined
   #ended: Promise<void>
   #over = false
 
-  private constructor(setup: ThreadSetup, telemetry: RunHost['telemetry']) {
-    this.#telemetry = telemetry
+  private constructor(setup: ThreadSetup, host: Host) {
+    this.#host = host
     // What libraries print there is nobody's, and nobody has looked through it.
     this.#worker = new Worker(ENTRY, { workerData: revealed(setup), env: {}, stdout: true, stderr: true })
     this.#worker.stdout.resume()
     this.#worker.stderr.resume()
     this.#worker.on('message', (message: ThreadReply | ThreadNews) => this.#take(message))
     // It has no error of its own but such as end it: no memory, or a mistake in it.
-    this.#worker.on('error', () => this.#lose())
+    this.#worker.on('error', (error) => {
+      const { code, ref } = host.masker.error(error, { phase: 'run' })
+      host.telemetry.emit('warning.raised', { run: setup.frame.run, problem: 'a thread has ended', code, ref })
+      this.#lose()
+    })
     this.#ended = new Promise((resolve) => {
       this.#worker.once('exit', () => {
         this.#lose()
@@ -59,8 +69,8 @@ export class RangeThread {
   }
 
   /** Starts a thread and waits for its session of the source. Throws what opening that throws. */
-  static async start(setup: ThreadSetup, telemetry: RunHost['telemetry'], signal: AbortSignal): Promise<RangeThread> {
-    const thread = new RangeThread(setup, telemetry)
+  static async start(setup: ThreadSetup, host: Host, signal: AbortSignal): Promise<RangeThread> {
+    const thread = new RangeThread(setup, host)
     try {
       await thread.#reply(signal)
       return thread
@@ -86,12 +96,13 @@ export class RangeThread {
     await this.#ask({ t: 'leave' }, signal)
   }
 
-  /** One try at one range. Throws what that throws. */
+  /** One try at one range. Throws what that throws, and OUTCOME_UNKNOWN where the thread ends meanwhile: its server may have
+   * been told to commit. */
   async perform(task: PartTask, signal: AbortSignal, onSeen: (seen: Seen) => void): Promise<PartOutcome> {
     this.#onSeen = onSeen
     try {
-      const reply = await this.#ask({ t: 'part', task }, signal)
-      if (reply.t !== 'done') throw lost()
+      const reply = await this.#ask({ t: 'part', task }, signal, 'OUTCOME_UNKNOWN')
+      if (reply.t !== 'done') throw lost('OUTCOME_UNKNOWN')
       onSeen(reply.seen)
       return reply.outcome
     } finally {
@@ -106,15 +117,15 @@ export class RangeThread {
     if ((await atMost(END_MS, ended)) !== true) await this.#worker.terminate()
   }
 
-  async #ask(request: ThreadRequest, signal: AbortSignal): Promise<ThreadReply> {
-    if (this.#over) throw lost()
-    const reply = this.#reply(signal)
+  async #ask(request: ThreadRequest, signal: AbortSignal, code: LostCode = 'CONNECTION_LOST'): Promise<ThreadReply> {
+    if (this.#over) throw lost('CONNECTION_LOST')
+    const reply = this.#reply(signal, code)
     this.#post(request)
     return await reply
   }
 
   /** The next reply. After an abort the thread has the time for it that closing a session may take. */
-  async #reply(signal: AbortSignal): Promise<ThreadReply> {
+  async #reply(signal: AbortSignal, code: LostCode = 'CONNECTION_LOST'): Promise<ThreadReply> {
     let limit: NodeJS.Timeout | undefined
     const onAbort = () => {
       this.#post({ t: 'abort' })
@@ -124,8 +135,8 @@ export class RangeThread {
     if (signal.aborted) onAbort()
     try {
       const reply = await new Promise<ThreadReply>((resolve, reject) => {
-        this.#waiting = { resolve, reject }
-        if (this.#over) reject(lost())
+        this.#waiting = { resolve, onLost: () => reject(lost(code)) }
+        if (this.#over) this.#waiting.onLost()
       })
       if (reply.t !== 'failed') return reply
       if (reply.lost) this.#over = true
@@ -141,18 +152,18 @@ export class RangeThread {
 
   #take(message: ThreadReply | ThreadNews): void {
     if (message.t === 'event') {
-      this.#telemetry.emit(message.name, message.data)
+      this.#host.telemetry.emit(message.name, message.data)
     } else if (message.t === 'seen') {
       this.#onSeen?.(message.seen)
     } else {
-      this.#telemetry.add(knownCounters(message.counters))
+      this.#host.telemetry.add(knownCounters(message.counters))
       if (message.t !== 'ended') this.#waiting?.resolve(message)
     }
   }
 
   #lose(): void {
     this.#over = true
-    this.#waiting?.reject(lost())
+    this.#waiting?.onLost()
   }
 
   #post(message: ThreadRequest | ThreadAbort): void {
@@ -160,6 +171,6 @@ export class RangeThread {
   }
 }
 
-function lost(): AirlockError {
-  return new AirlockError('CONNECTION_LOST', { phase: 'run' })
+function lost(code: LostCode): AirlockError {
+  return new AirlockError(code, { phase: 'run' })
 }

@@ -7,7 +7,7 @@ import { JobHost } from '../jobs/job-host.js'
 import { rulesOf } from '../jobs/job-rules.js'
 import { JobTelemetry } from '../jobs/job-telemetry.js'
 import { type PartTask, performPart } from '../jobs/perform-parts.js'
-import { concealed } from '../jobs/seal-job.js'
+import { concealed, tellMaskKey } from '../jobs/seal-job.js'
 import type { Seen } from '../run-stream.js'
 import { SessionPools } from '../session-pools.js'
 import type { StreamContext } from '../stream-task.js'
@@ -23,7 +23,9 @@ type Answer = ThreadReply extends infer R ? (R extends unknown ? Omit<R, 'counte
  * all of its sessions are closed. */
 export async function serveRanges(port: MessagePort, data: unknown): Promise<void> {
   const masker = createMasker({})
-  const setup = concealed(data, (value) => void masker.add(value)) as ThreadSetup
+  const onSecret = (value: string) => void masker.add(value)
+  const setup = concealed(data, onSecret) as ThreadSetup
+  tellMaskKey(setup.frame.maskKey, onSecret)
   await new RangeServer(port, setup, masker).serve()
   port.close()
 }

@@ -23,7 +23,7 @@ export function threadReaders(frame: JobFrame): OpenReaders {
       undo.push(async () => void (await Promise.all(threads.map((thread) => thread.close()))))
       const started = await Promise.allSettled(
         Array.from({ length: places.count }, async () => {
-          threads.push(await RangeThread.start({ frame, stream }, context.host.telemetry, context.signal))
+          threads.push(await RangeThread.start({ frame, stream }, context.host, context.signal))
         }),
       )
       for (const one of started) if (one.status === 'rejected') throw one.reason
