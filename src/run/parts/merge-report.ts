@@ -24,6 +24,7 @@ export function mergeReport<R extends Omit<StreamReport, 'attempts'>>(
     for (const [name, count] of Object.entries(part.policies)) policies[name] = (policies[name] ?? 0) + count
   }
   const rows = sum((part) => part.rows)
+  const taken = ranges?.skipped ?? 0
   return {
     ...report,
     rows_read: rows,
@@ -34,6 +35,7 @@ export function mergeReport<R extends Omit<StreamReport, 'attempts'>>(
     batches: sum(({ batches }) => batches),
     policies,
     ranges,
+    notes: taken === 0 ? report.notes : [...report.notes, `${taken} ranges are as an earlier attempt has read them`],
     seconds,
     rows_per_second: seconds > 0 ? Math.round(report.rows_written / seconds) : null,
   }
