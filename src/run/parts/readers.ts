@@ -131,7 +131,7 @@ async function enterTogether(pools: SessionPools, { stream, most }: Wanted, sign
 }
 
 /** Asks whether a session still answers; one question for all who ask while it is on its way. */
-export function asking(session: ManagedSession): () => Promise<boolean> {
+function asking(session: ManagedSession): () => Promise<boolean> {
   let asked: Promise<boolean> | undefined
   return () => {
     asked ??= answers(session).finally(() => {
