@@ -29,8 +29,10 @@ describePooled('Postgres through a PgBouncer in transaction mode', (engine, star
     await pooler.stop()
     await project.drop()
   })
-  beforeEach(() =>
-    project.database.exec(
+  beforeEach(async () => {
+    // What the test before has aborted may still be ending, with locks that stand crosswise to those of the DROPs.
+    await expect.poll(states).toBe('')
+    await project.database.exec(
       `
       DROP OWNED BY "${project.tenant}";
       GRANT ALL ON SCHEMA public TO "${project.tenant}";
@@ -40,8 +42,8 @@ describePooled('Postgres through a PgBouncer in transaction mode', (engine, star
       CREATE TABLE u (id int); INSERT INTO u VALUES (-1);
       GRANT ALL ON ALL TABLES IN SCHEMA public TO "${project.tenant}"`,
       'admin',
-    ),
-  )
+    )
+  })
 
   const open = (password?: string): Promise<ManagedSession> => {
     const { host, port } = pooler
