@@ -58,9 +58,11 @@ for (const [from, to] of [
         return { status, code: error?.code, rows_written, rows_rejected, policies, types, rows }
       }
 
-      const cases = (['freeze', 'evolve', 'discard_row', 'discard_value'] as const).flatMap((contract) =>
-        ['append', 'merge'].map((mode) => [contract, mode] as const),
-      )
+      const cases = [
+        ['evolve', 'append'],
+        ['discard_row', 'merge'],
+        ['discard_value', 'append'],
+      ] as const
       // Seen red with the types of the table taken whether they hold the values or not.
       it.each(cases)('%s, %s', { timeout: TIMEOUT }, async (contract, mode) => {
         for (const columns of [NARROW[to], NARROW[to].replace(/amount [^,]*\), at [^,]*,/, '')]) {
