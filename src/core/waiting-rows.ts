@@ -1,4 +1,5 @@
 import type { Column } from './batch.js'
+import { abortError } from './errors-at-boundary.js'
 import type { ColumnFate, ContractEngine, ContractTarget } from './schema-contract.js'
 import { holds } from './type-fit.js'
 
@@ -25,4 +26,21 @@ export function passUnseen(
  * is. What the stream's contract would do with one that does not fit, it could not do any more with what became of it. */
 export function mayWaitAs(column: Column, into: ContractTarget, { refusal }: Pick<ContractEngine, 'refusal'>): boolean {
   return into.logical !== undefined && holds(into.logical, column.type) && refusal(column, into) === undefined
+}
+
+/** Moves the rows of each table by a statement that gives their number. Resolves with the number of all; throws the abort's
+ * error between two tables, since a server may work a statement to its end. */
+export async function moveEach(
+  { tables, onTable }: WaitingRows,
+  signal: AbortSignal,
+  move: (table: string) => Promise<number>,
+): Promise<number> {
+  let total = 0
+  for (const table of tables) {
+    if (signal.aborted) throw abortError(signal, 'write')
+    const rows = await move(table)
+    onTable(rows)
+    total += rows
+  }
+  return total
 }

@@ -1,7 +1,6 @@
 import type { Column } from '../../../core/batch.js'
 import type { WritePlan } from '../../../core/driver.js'
-import { abortError } from '../../../core/errors-at-boundary.js'
-import { passUnseen, type WaitingRows } from '../../../core/waiting-rows.js'
+import { moveEach, passUnseen, type WaitingRows } from '../../../core/waiting-rows.js'
 import type { MysqlConnection } from '../native.js'
 import { quoteName, quoteTable } from '../sql.js'
 import type { LoadPlan } from './load-plan.js'
@@ -30,20 +29,17 @@ export async function takesWaiting(connection: MysqlConnection, plan: WritePlan,
 export async function moveWaiting(
   connection: MysqlConnection,
   load: LoadPlan,
-  { tables, onTable }: WaitingRows,
+  waiting: WaitingRows,
   into: string,
   signal: AbortSignal,
 ): Promise<Sent> {
   const columns = load.columns.map(({ name }) => quoteName(name)).join(', ')
-  let rows = 0
-  for (const table of tables) {
-    if (signal.aborted) throw abortError(signal, 'write')
+  const rows = await moveEach(waiting, signal, async (table) => {
     const text = `INSERT INTO ${into} (${columns}) SELECT ${columns} FROM ${quoteTable(table)}`
     const { affectedRows, warnings } = await connection.execute(text)
     if (warnings > 0) await refuseWarnings(connection)
-    onTable(affectedRows)
-    rows += affectedRows
-  }
+    return affectedRows
+  })
   const slots = slotsOf(load, ignoreCount)
   return {
     ...{ rows, confirmed: rows, bytes: 0, rejected: 0, policyCounts: {} },

@@ -1,6 +1,5 @@
 import type { WritePlan } from '../../../core/driver.js'
-import { abortError } from '../../../core/errors-at-boundary.js'
-import { passUnseen, type WaitingRows } from '../../../core/waiting-rows.js'
+import { moveEach, passUnseen, type WaitingRows } from '../../../core/waiting-rows.js'
 import type { PostgresConnection } from '../native.js'
 import { quoteTable } from '../sql.js'
 import type { LoadPlan } from './load-plan.js'
@@ -24,20 +23,16 @@ export async function takesWaiting(connection: PostgresConnection, plan: WritePl
 export async function moveWaiting(
   connection: PostgresConnection,
   load: LoadPlan,
-  { tables, onTable }: WaitingRows,
+  waiting: WaitingRows,
   signal: AbortSignal,
   into = load.route === 'staged' ? STAGING : load.table,
 ): Promise<Sent> {
   const columns = columnList(load)
   // The temporary table has no identity columns.
   const word = load.route === 'staged' ? '' : identityWord(load)
-  let rows = 0
-  for (const table of tables) {
-    if (signal.aborted) throw abortError(signal, 'write')
+  const rows = await moveEach(waiting, signal, async (table) => {
     const text = `INSERT INTO ${into} (${columns})${word} SELECT ${columns} FROM ${quoteTable(table)}`
-    const { affected } = await connection.query(text)
-    onTable(affected)
-    rows += affected
-  }
+    return (await connection.query(text)).affected
+  })
   return { rows, confirmed: rows, bytes: 0, rejected: 0, policyCounts: {} }
 }
