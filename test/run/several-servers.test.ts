@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Engine } from '../../src/testing/index.js'
 import { canStart, startPrivate } from '../drivers/private.js'
 import { describeWith } from '../setup/engines.js'
@@ -74,63 +74,68 @@ class Balancer implements AsyncDisposable {
 }
 
 describeWith(['postgres'], 'a Postgres source that is several servers', ({ postgres }) => {
-  if (!canStart.postgres) return it.skip('no binary of Postgres on this machine', () => undefined)
-  let ends: TwoEnds
-  let other: Engine
-  let balancer: Balancer
+  describe.runIf(canStart.postgres)('behind a balancer', () => {
+    let ends: TwoEnds
+    let other: Engine
+    let balancer: Balancer
 
-  beforeAll(async () => {
-    ends = await twoEnds(postgres, postgres)
-    const { name, user, password } = ends.source
-    const rows = `CREATE TABLE orders (id INT PRIMARY KEY, note TEXT);
+    beforeAll(async () => {
+      ends = await twoEnds(postgres, postgres)
+      const { name, user, password } = ends.source
+      const rows = `CREATE TABLE orders (id INT PRIMARY KEY, note TEXT);
       INSERT INTO orders SELECT n, repeat('n', 300) || n FROM generate_series(1, ${ROWS}) n; ANALYZE orders`
-    await ends.source.exec(rows)
-    // The other has the same.
-    other = await startPrivate('postgres')
-    const model = await other.createDatabase('model')
-    await model.exec(`CREATE ROLE "${user}" LOGIN PASSWORD '${password}'`, 'admin')
-    await model.exec(`${rows}; GRANT SELECT ON orders TO "${user}"`)
-    await model.exec(`CREATE DATABASE "${name}" TEMPLATE "${model.name}"`, 'admin')
-    balancer = new Balancer()
-    await balancer.listen()
-  }, TIMEOUT)
-  afterAll(async () => {
-    await balancer?.[Symbol.asyncDispose]()
-    await ends?.[Symbol.asyncDispose]()
-    await other?.stop()
-  })
+      await ends.source.exec(rows)
+      // The other has the same.
+      other = await startPrivate('postgres')
+      const model = await other.createDatabase('model')
+      await model.exec(`CREATE ROLE "${user}" LOGIN PASSWORD '${password}'`, 'admin')
+      await model.exec(`${rows}; GRANT SELECT ON orders TO "${user}"`)
+      await model.exec(`CREATE DATABASE "${name}" TEMPLATE "${model.name}"`, 'admin')
+      balancer = new Balancer()
+      await balancer.listen()
+    }, TIMEOUT)
+    afterAll(async () => {
+      await balancer?.[Symbol.asyncDispose]()
+      await ends?.[Symbol.asyncDispose]()
+      await other?.stop()
+    })
 
-  const arrived = async () =>
-    await ends.target.rows("SELECT count(*), count(DISTINCT id), sum(length(note)) FROM orders WHERE note LIKE 'n%'")
-  const all = async () => await ends.source.rows('SELECT count(*), count(*), sum(length(note)) FROM orders')
+    const arrived = async () =>
+      await ends.target.rows("SELECT count(*), count(DISTINCT id), sum(length(note)) FROM orders WHERE note LIKE 'n%'")
+    const all = async () => await ends.source.rows('SELECT count(*), count(*), sum(length(note)) FROM orders')
 
-  // Seen red where no answer of the server was taken for the end of the snapshot: each try failed, of both.
-  it('is read whole, or in a snapshot for each range where ranges were asked for', { timeout: TIMEOUT }, async () => {
-    balancer.to(postgres.port, other.port)
-    await ends.configure({ source: { port: balancer.port } })
-    expect(await ends.move(IDLE, { parallel: 3 })).toMatchObject({ attempts: 1, ranges: null, rows_written: ROWS })
-    const asked = await ends.move(ASKED, { parallel: 3 })
-    expect(asked).toMatchObject({ attempts: 1, ranges: { total: 5, skipped: 0 }, rows_written: ROWS })
-    expect(asked.notes).toContain(SEVERAL)
-    expect(await arrived()).toEqual(await all())
-  })
+    // Seen red where no answer of the server was taken for the end of the snapshot: each try failed, of both.
+    it('is read whole, or in a snapshot for each range where ranges were asked for', { timeout: TIMEOUT }, async () => {
+      balancer.to(postgres.port, other.port)
+      await ends.configure({ source: { port: balancer.port } })
+      expect(await ends.move(IDLE, { parallel: 3 })).toMatchObject({ attempts: 1, ranges: null, rows_written: ROWS })
+      const asked = await ends.move(ASKED, { parallel: 3 })
+      expect(asked).toMatchObject({ attempts: 1, ranges: { total: 5, skipped: 0 }, rows_written: ROWS })
+      expect(asked.notes).toContain(SEVERAL)
+      expect(await arrived()).toEqual(await all())
+    })
 
-  // Seen red with the attempt ended there, for nobody to try anew.
-  it.each([
-    ['of its own for each range', ASKED],
-    ['of the whole', IDLE],
-  ])('is read on in a snapshot %s when lost sessions come back elsewhere', { timeout: TIMEOUT }, async (_, stream) => {
-    balancer.to(postgres.port)
-    balancer.cutTwoThen(other.port)
-    await ends.configure({ source: { port: balancer.port } })
-    const report = await ends.move(stream, { parallel: 2 })
-    expect(report).toMatchObject({ attempts: 1, rows_written: ROWS })
-    if (stream === IDLE) expect(report.ranges).toBeNull()
-    else expect(report.notes).toContain(SEVERAL)
-    expect(await arrived()).toEqual(await all())
-    const left = await ends.target.rows(
-      "SELECT 1 FROM information_schema.tables WHERE table_name LIKE '%airlock_part%'",
+    // Seen red with the attempt ended there, for nobody to try anew.
+    it.each([
+      ['of its own for each range', ASKED],
+      ['of the whole', IDLE],
+    ])(
+      'is read on in a snapshot %s when lost sessions come back elsewhere',
+      { timeout: TIMEOUT },
+      async (_, stream) => {
+        balancer.to(postgres.port)
+        balancer.cutTwoThen(other.port)
+        await ends.configure({ source: { port: balancer.port } })
+        const report = await ends.move(stream, { parallel: 2 })
+        expect(report).toMatchObject({ attempts: 1, rows_written: ROWS })
+        if (stream === IDLE) expect(report.ranges).toBeNull()
+        else expect(report.notes).toContain(SEVERAL)
+        expect(await arrived()).toEqual(await all())
+        const left = await ends.target.rows(
+          "SELECT 1 FROM information_schema.tables WHERE table_name LIKE '%airlock_part%'",
+        )
+        expect(left).toEqual([])
+      },
     )
-    expect(left).toEqual([])
   })
 })

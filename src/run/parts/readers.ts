@@ -42,7 +42,7 @@ export type OpenReaders = (wanted: Wanted, context: StreamContext) => Promise<Re
 export const NONE_IN_COMMON = 'the source has none in common for several sessions'
 
 /** Why there is none where a name leads to one server now and to another then. */
-export const SEVERAL_SERVERS = 'its sessions are of several servers'
+const SEVERAL_SERVERS = 'its sessions are of several servers'
 
 /** Why there is none where not all sessions have entered it. */
 export const NOT_ENTERED = 'its sessions are of several servers, or somebody waits to alter the table'
